@@ -1,0 +1,191 @@
+"""`compare`: many methods side by side on many problems, as a table and as a figure."""
+
+import csv
+import io
+import json
+import math
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from .errors import unknown
+from .minimize import as_method, minimize
+from .problems import Problem, problem
+from .result import Result, Status
+from .rule import Method, Rule
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Run:
+    """One method on one problem: `seconds` is the median of the repeats, `error` the final f − f*."""
+
+    problem: Problem
+    method: str
+    result: Result
+    seconds: float
+    error: float
+
+    def record(self) -> dict[str, Any]:
+        """The run as plain values."""
+        r = self.result
+        return {
+            "problem": self.problem.name,
+            "dim": self.problem.dim,
+            "method": self.method,
+            "converged": r.success,
+            "iterations": r.nit,
+            "evaluations": r.nfev,
+            "gradients": r.njev,
+            "seconds": self.seconds,
+            "error": self.error if math.isfinite(self.error) else None,
+            "status": Status(r.status).name.lower(),
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The runs of `compare`."""
+
+    runs: tuple[Run, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether every run did."""
+        return all(run.result.success for run in self.runs)
+
+    def records(self) -> list[dict[str, Any]]:
+        """A plain dict a run."""
+        return [run.record() for run in self.runs]
+
+    def table(self, format: str = "markdown") -> str:
+        """Iterations, evaluations, wall time and final error, as "markdown", "csv" or "json".
+
+        Raises
+        ------
+        ValueError
+            For another format.
+        """
+        match format:
+            case "markdown":
+                return _markdown(self.records())
+            case "csv":
+                text = io.StringIO()
+                writer = csv.DictWriter(text, list(self.records()[0]) if self.runs else [], lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(self.records())
+                return text.getvalue()
+            case "json":
+                return json.dumps(self.records(), indent=2)
+        raise ValueError(unknown("format", format, ["markdown", "csv", "json"]))
+
+    def plot(self) -> "Figure":
+        """A column a problem: paths over contours, where the problem has two variables, and f − f* by iteration."""
+        from .plots import race
+
+        return race(self)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    _repr_markdown_ = __str__
+
+
+def compare(
+    problems: Problem | str | Iterable[Problem | str],
+    methods: Iterable[Method | Rule | str] | Mapping[str, Method | Rule | str],
+    *,
+    tol: float = 1e-6,
+    norm: float = math.inf,
+    maxiter: int | None = None,
+    time_limit: float | None = None,
+    repeats: int = 3,
+) -> Comparison:
+    """Run every method on every problem.
+
+    Parameters
+    ----------
+    problems : Problem, str, or iterable of them
+    methods : iterable of Method, Rule or str; or mapping from labels to them
+    tol, norm, maxiter, time_limit
+        As for `minimize`.
+    repeats : int, optional
+        Runs whose median is the wall time; one more of a single iteration comes first, so that nothing is timed cold.
+
+    Returns
+    -------
+    Comparison
+        After Ctrl-C, with the runs so far.
+
+    Examples
+    --------
+    >>> from momentumlab import compare, heavy_ball, pid
+    >>> print(compare("mccormick", [heavy_ball(), pid()]).table())  # doctest: +SKIP
+    """
+    from tqdm import tqdm
+
+    chosen = [p if isinstance(p, Problem) else problem(p) for p in ([problems] if isinstance(problems, (str, Problem)) else problems)]
+    if isinstance(methods, (str, Method, Rule)):
+        methods = [methods]
+    named = dict(methods) if isinstance(methods, Mapping) else {str(as_method(m)): m for m in methods}
+    labelled = {label: as_method(m) for label, m in named.items()}
+    options: dict[str, Any] = dict(tol=tol, norm=norm, time_limit=time_limit)
+    runs = []
+    with tqdm(total=len(chosen) * len(labelled), unit="run", delay=2, disable=None, leave=False) as bar:
+        for p in chosen:
+            for label, method in labelled.items():
+                minimize(p, method=method, maxiter=1, **options)
+                run = _timed(p, label, method, repeats, maxiter=maxiter, **options)
+                runs.append(run)
+                bar.update()
+                if run.result.status == Status.INTERRUPTED:
+                    return Comparison(tuple(runs))
+    return Comparison(tuple(runs))
+
+
+def _timed(p: Problem, label: str, method: Method, repeats: int, **options: Any) -> Run:
+    seconds = []
+    for _ in range(max(repeats, 1)):
+        began = time.perf_counter()
+        result = minimize(p, method=method, **options)
+        seconds.append(time.perf_counter() - began)
+        if result.status == Status.INTERRUPTED:
+            break
+    return Run(p, label, result, median(seconds), p.error(result.x))
+
+
+def _markdown(records: list[dict[str, Any]]) -> str:
+    head = ["problem", "method", "iterations", "evaluations", "time", "f − f*", "outcome"]
+    rows = [
+        [
+            r["problem"] if r["dim"] == 2 else f"{r['problem']} (n = {r['dim']})",
+            r["method"],
+            str(r["iterations"]),
+            str(r["evaluations"]),
+            seconds(r["seconds"]),
+            "" if r["error"] is None else f"{r['error']:.1e}",
+            r["status"].replace("_", " "),
+        ]
+        for r in records
+    ]
+    return markdown(head, rows, numbers={2, 3, 4, 5})
+
+
+def markdown(head: list[str], rows: list[list[str]], numbers: set[int]) -> str:
+    """A Markdown table that reads as a table in a terminal too; the columns in `numbers` are flush right."""
+    widths = [max(len(row[j]) for row in [head, *rows]) for j in range(len(head))]
+    rule = [f"{'-' * (w - 1)}:" if j in numbers else "-" * w for j, w in enumerate(widths)]
+    lines = [[c.rjust(w) if j in numbers else c.ljust(w) for j, (c, w) in enumerate(zip(row, widths, strict=True))] for row in (head, *rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (lines[0], rule, *lines[1:]))
+
+
+def seconds(value: float) -> str:
+    """A duration with a unit that fits it."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"

@@ -1,0 +1,219 @@
+"""The compiled loop; the only file that knows Numba.
+
+A rule is an argument with a Numba type of its own, whose name carries a digest of the loop that
+`trace` wrote for it. The disk cache is keyed by types, so an edited rule is another entry and a stale
+one is never run. Objectives are function pointers: the loop is compiled once for all of them.
+"""
+
+import hashlib
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numba import boolean, float64, int64, njit, types
+from numba.core.errors import NumbaError
+from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
+
+from .objective import Objective, located
+from .result import Evaluated, History, Step
+from .rule import BLOCK, Method, Rule
+from .searches import accepts, backtrack
+
+PAUSE, LOOK, FULL, SEARCH = range(4)
+CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
+OBJECTIVE = float64(float64[::1], float64[::1])
+
+
+# ------------------------------------------------------------------ objectives
+
+
+@lru_cache(maxsize=256)
+def objective(function: Callable) -> Callable:
+    """f(x, g), which returns the value and writes the gradient, compiled to be passed as a pointer."""
+    if not hasattr(function, "py_func"):
+        return njit(OBJECTIVE, error_model="numpy", cache=_cacheable(function))(function)
+    if function._can_compile:
+        function.compile(OBJECTIVE)
+    if OBJECTIVE.args in function.overloads:
+        return function
+    return njit(OBJECTIVE)(lambda x, g: function(x, g))  # declared for other, convertible types
+
+
+def pair(fun: Callable, jac: Callable) -> Callable | None:
+    """Two compiled functions, f(x) and its gradient, as one objective; None where they do not fit together."""
+
+    def both(x, g):
+        g[:] = jac(x)
+        return fun(x)
+
+    try:
+        return njit(OBJECTIVE)(both)
+    except NumbaError:
+        return None
+
+
+def _cacheable(function: Callable) -> bool:
+    return function.__closure__ is None
+
+
+# ------------------------------------------------------------------ the driver
+
+
+class RuleType(types.Dummy):
+    """The Numba type of a rule: what it does, not what it is called."""
+
+    texts: dict[str, str] = {}
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+        super().__init__(f"Rule({digest})")
+
+
+@lru_cache(maxsize=None)
+def _type_of(text: str) -> RuleType:
+    digest = hashlib.sha256((text + inspect.getsource(accepts)).encode()).hexdigest()[:16]
+    RuleType.texts[digest] = text
+    return RuleType(digest)
+
+
+@typeof_impl.register(Rule)
+def _typeof(rule: Rule, context: object) -> RuleType:
+    return _type_of(rule.text)
+
+
+register_model(RuleType)(models.OpaqueModel)
+
+
+@unbox(RuleType)
+def _unbox(kind, value, context):
+    return NativeValue(context.context.get_dummy_value())
+
+
+def _descend(*args):
+    """What the driver calls; `_written` gives its body."""
+
+
+@overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
+def _written(rule, objective, point, g, slots, table, first, stop, tol, limit, euclidean, step, tested, old, work, log, path, counts, values):
+    names = dict(sqrt=np.sqrt, maximum=np.maximum, minimum=np.minimum, empty=np.empty, int64=np.int64, float64=np.float64, inf=np.inf, nan=np.nan)
+    scope = {**names, "PAUSE": PAUSE, "LOOK": LOOK, "FULL": FULL, "SEARCH": SEARCH, "accepts": njit(accepts)}
+    exec(RuleType.texts[rule.digest], scope)  # noqa: S102 - text written by `trace`
+    return scope["descend"]
+
+
+def _drive(rule, objective, point, g, slots, table, first, stop, tol, limit, euclidean, step, tested, old, work, log, path, counts, values):
+    return _descend(rule, objective, point, g, slots, table, first, stop, tol, limit, euclidean, step, tested, old, work, log, path, counts, values)
+
+
+@lru_cache(maxsize=None)
+def _driver(kind: RuleType) -> Callable:
+    vector, matrix, rows = float64[::1], float64[:, ::1], types.Array(float64, 2, "C", readonly=True)
+    tests = (int64, int64, float64, float64, boolean, float64, boolean)
+    arrays = (matrix, matrix, matrix, matrix, int64[::1], vector)
+    signature = int64(kind, types.FunctionType(OBJECTIVE), vector, vector, matrix, rows, *tests, *arrays)
+    options = dict(error_model="numpy", nogil=True)
+    try:
+        return njit(signature, cache=True, **options)(_drive)
+    except RuntimeError:  # there is nowhere to write a cache
+        return njit(signature, **options)(_drive)
+
+
+class Loop:
+    """The compiled loop of one run: a `Step` that moves.
+
+    Iterating yields the loop itself wherever there is something to look at: at the start, at `pause`,
+    where a number is small, huge or not finite, and otherwise every few hundredths of a second.
+    """
+
+    def __init__(
+        self, objective: Objective, method: Method, x0: np.ndarray, history: History, *, tol: float, bound: float, euclidean: bool, every: int
+    ) -> None:
+        self.objective, self.rule = objective, method.rule
+        self.history, self.every = history, every
+        self.method, self.step = method, method.search.first if method.search else 0.0
+        self.x, self.memory = x0, np.empty((len(self.rule.slots), x0.size))
+        self.old = np.empty((1 if self.rule.reports == self.rule.point else 2, x0.size))
+        self.work = np.empty((2, x0.size if self.step else 0))
+        self.counts, self.values = np.zeros(5, dtype=np.int64), np.zeros(1)
+        began = time.perf_counter()
+        self.values[0], self.jac = objective(x0)
+        self.pace = 1 / (time.perf_counter() - began)
+        self.tests = (tol, bound * max(1.0, abs(self.fun)), euclidean)
+        self.memory[:] = self.rule.start(x0, self.jac, self.rule.row(1, **self.method.found(self.step))) or self.memory
+
+    @property
+    def k(self) -> int:
+        return int(self.counts[0])
+
+    @property
+    def fun(self) -> float:
+        return float(self.values[0])
+
+    @property
+    def slots(self) -> dict[str, np.ndarray]:
+        return dict(zip(self.rule.slots, self.memory, strict=True))
+
+    @property
+    def iterate(self) -> np.ndarray:
+        return self.slots.get("x", self.x)
+
+    def __iter__(self) -> Iterator[Step]:
+        yield self
+        tested = False
+        while True:
+            began, k = time.perf_counter(), self.k
+            steps = max(1, int(CHUNK_SECONDS * self.pace))
+            reason = self._drive(min(k + steps, self.every * (k // self.every + 1)), tested)
+            tested = False
+            if reason == SEARCH:
+                step = backtrack(self.objective.value, self.x, self.fun, self.jac, 0.5 * self.step)
+                if step is None:
+                    return
+                self.step, tested = step, True
+            elif reason == LOOK and not (np.isfinite(self.jac).all() and np.isfinite(self.fun)):
+                bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy())
+                self._step_back()
+                yield self
+                yield bad
+            elif reason != FULL:
+                self.pace = (self.k - k) / (time.perf_counter() - began)
+                yield self
+
+    def _drive(self, stop: int, tested: bool) -> int:
+        history, counts = self.history, self.counts
+        first = self.k // BLOCK * BLOCK
+        table = self.rule.table(first, **self.method.found(self.step))
+        if len(table) > 1:
+            stop = min(stop, first + BLOCK)
+        counts[1], counts[2] = history._rows, history._stride
+        try:
+            return _driver(_type_of(self.rule.text))(
+                self.rule, self.objective.native, self.x, self.jac, self.memory, table, first, stop,
+                *self.tests, self.step, tested, self.old, self.work, history._log, history._path, counts, self.values,
+            )  # fmt: skip
+        except Exception as error:
+            stepped = counts[0] > counts[4]
+            located(error, self.x if stepped else self.work[0])
+            if stepped:
+                self._step_back()
+            raise
+        finally:
+            self.objective.nfev += int(counts[3])
+            self.objective.njev += int(counts[3])
+            counts[3] = 0
+            history._rows = int(counts[1])
+            history.make_room()
+
+    def _step_back(self) -> None:
+        """Return to the point before the last step, and evaluate the objective there again."""
+        self.x[:] = self.old[0]
+        if len(self.old) == 2:
+            self.iterate[:] = self.old[1]
+        self.counts[0] -= 1
+        try:
+            self.values[0], self.jac[:] = self.objective(self.x)
+        except Exception:
+            self.values[0], self.jac[:] = np.nan, np.nan

@@ -1,0 +1,16 @@
+"""Sentences that say what was wrong and what would be right."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
+    """Say that a name is unknown, which names are near it, and which there are.
+
+    >>> unknown("rule", "heavyball", ["heavy_ball", "pid"])
+    "there is no rule 'heavyball'; did you mean 'heavy_ball'? There are heavy_ball, pid"
+    """
+    choices = list(choices)
+    near = get_close_matches(str(name), choices, n=2, cutoff=0.6)
+    guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+    return f"there is no {kind} {name!r}{guess} There are {', '.join(choices) or 'none'}"

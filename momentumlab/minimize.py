@@ -1,0 +1,339 @@
+"""`minimize` and `iterate`: one method on one function."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import rules
+from .errors import unknown
+from .objective import Objective, start
+from .ops import norm as euclidean_norm
+from .problems import Problem, problem
+from .result import SENTENCES, Evaluated, History, Result, Status, Step
+from .rule import Method, Rule
+from .searches import backtrack
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+MAXITER = 100_000
+DIVERGED = 1e20  # |f| beyond this many times max(1, |f(x0)|)
+
+
+def minimize(
+    fun: Callable | Problem | str,
+    x0: Any = None,
+    method: Method | Rule | str | None = None,
+    *,
+    args: tuple = (),
+    jac: Callable | bool | str | None = None,
+    hess: Callable | None = None,
+    tol: float = 1e-6,
+    norm: float = np.inf,
+    maxiter: int | None = None,
+    callback: Callable | None = None,
+    history: bool = True,
+    time_limit: float | None = None,
+) -> Result:
+    """Minimise a smooth function of several variables.
+
+    The method's rule is run from `x0` until the gradient where it evaluates it satisfies ‖∇f‖ ≤ `tol`.
+    A function compiled by ``numba.njit`` runs in a compiled loop, any other in NumPy; both give the
+    same bits.
+
+    Parameters
+    ----------
+    fun : callable, Problem or str
+        ``f(x, *args) -> float``; or ``f(x, g) -> float``, which writes the gradient into g; or a problem,
+        or the name of one.
+    x0 : array_like of shape (n,)
+        Where to start; a problem's own start if it is left out.
+    method : Method, Rule or str, optional
+        Such as ``heavy_ball(lr=0.01)``; ``nesterov()`` if it is left out. Without `lr`, the step size is
+        found by `Backtracking`.
+    args : tuple, optional
+        Further arguments of `fun` and `jac`.
+    jac : callable, bool or str, optional
+        The gradient, shape (n,); True where `fun` returns ``(f, gradient)``; otherwise "2-point" (the
+        default without a gradient), "3-point" or "cs" (complex step) differences.
+    hess : callable, optional
+        Taken for compatibility; a warning says that the method does not use it.
+    tol : float, optional
+        Tolerance on the norm of the gradient; 0 runs to `maxiter`.
+    norm : float, optional
+        inf for the largest component, 2 for the Euclidean norm.
+    maxiter : int, optional
+        At most this many iterations, 100 000 by default.
+    callback : callable, optional
+        Called after every iteration as ``callback(intermediate_result)``, if its only parameter has that
+        name, else as ``callback(x)``. StopIteration ends the run.
+    history : bool, optional
+        Whether to keep `Result.history`.
+    time_limit : float, optional
+        Seconds after which to stop.
+
+    Returns
+    -------
+    Result
+        Also after a failure, a limit or Ctrl-C: `status` and `message` say what happened.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where an argument is not understood. An exception in the user's functions passes through with the
+        point as `x` and the run so far as `result` attached.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from momentumlab import minimize, rsgdm
+    >>> r = minimize(lambda x: np.sum((x - 3) ** 2), [0.0, 0.0], rsgdm(lr=0.5), jac=lambda x: 2 * (x - 3))
+    >>> r.success, r.x.round(5)
+    (True, array([3., 3.]))
+    >>> minimize("rosenbrock", tol=1e-8).message
+    'The gradient is within the tolerance.'
+    """
+    method = as_method(method)
+    maxiter = _limit("maxiter", MAXITER if maxiter is None else maxiter, whole=True)
+    tol = _limit("tol", tol)
+    time_limit = math.inf if time_limit is None else _limit("time_limit", time_limit)
+    if norm not in (2, np.inf):
+        raise ValueError(f"norm = {norm!r}; it must be inf or 2")
+    if hess is not None and not isinstance(fun, (str, Problem)):
+        warnings.warn(f"{method} does not use Hessian information (hess)", RuntimeWarning, stacklevel=2)
+    objective, x = _objective(fun, x0, jac, args)
+    report = _reporter(callback) if callback is not None else None
+
+    kept = History(x.size)
+    size = _euclidean if norm == 2 else _largest
+    began, status, last, f0 = time.perf_counter(), None, None, 0.0
+
+    def result(status: Status) -> Result:
+        return _result(status, last, objective, kept if history else None)
+
+    try:
+        for step in _loop(objective, method, x, kept, tol=tol or -1.0, euclidean=norm == 2, every=1 if report else max(maxiter, 1)):
+            gnorm = size(step.jac)
+            if last is None:
+                last, f0 = step, step.fun
+            if not (math.isfinite(step.fun) and np.isfinite(step.jac).all()):
+                status = Status.NONFINITE
+                break
+            last = step
+            kept.record(step, gnorm)
+            if report is not None and step.k and report(result(Status.ITERATION_LIMIT)):
+                status = Status.CALLBACK
+            elif 0 < tol and gnorm <= tol:
+                status = Status.CONVERGED if size(objective(step.x)[1]) <= tol else Status.UNREPRODUCIBLE
+            elif not abs(step.fun) < DIVERGED * max(1.0, abs(f0)):
+                status = Status.DIVERGED
+            elif step.k >= maxiter:
+                status = Status.ITERATION_LIMIT
+            elif time.perf_counter() - began > time_limit:
+                status = Status.TIME_LIMIT
+            if status is not None:
+                break
+        else:
+            status = Status.NO_STEP
+    except KeyboardInterrupt:
+        status = Status.INTERRUPTED
+        if last is None:
+            raise
+    except Exception as error:
+        if last is not None:
+            error.result = result(Status.RAISED)  # type: ignore[attr-defined]
+            error.add_note(f"after {last.k} iterations; the run so far is this exception's .result")
+        raise
+    return result(status)
+
+
+def iterate(
+    fun: Callable | Problem | str,
+    x0: Any = None,
+    method: Method | Rule | str | None = None,
+    *,
+    args: tuple = (),
+    jac: Callable | bool | str | None = None,
+) -> Iterator[Step]:
+    """Run a method step by step, without end: the caller looks, and stops.
+
+    Parameters
+    ----------
+    fun, x0, method, args, jac
+        As for `minimize`.
+
+    Yields
+    ------
+    Step
+        The start, then every iteration: `k`, `x`, `fun`, `jac`, `slots` (the memory by name) and `iterate`.
+
+    Examples
+    --------
+    >>> from momentumlab import heavy_ball, iterate
+    >>> for step in iterate("rosenbrock", method=heavy_ball(lr=1e-3)):
+    ...     if step.fun < 1:
+    ...         break
+    >>> step.k, sorted(step.slots)
+    (55, ['v'])
+    """
+    objective, x = _objective(fun, x0, jac, args)
+    return _steps(objective, as_method(method), x)
+
+
+def as_method(method: Method | Rule | str | None) -> Method:
+    """A Method from a Method, a Rule or the name of one; `nesterov()` from None."""
+    if isinstance(method, str):
+        if method not in rules.__all__:
+            raise ValueError(unknown("rule", method, rules.__all__))
+        method = getattr(rules, method)
+    found = rules.nesterov() if method is None else method() if isinstance(method, Rule) else method
+    if not isinstance(found, Method):
+        raise TypeError(f"method = {method!r}; give a method such as heavy_ball(lr=0.01), a rule, or the name of one")
+    if found.rule.inputs:
+        raise TypeError(f"{found.name} needs {', '.join(found.rule.inputs)}, a product that a preconditioner supplies; minimize has none to give it")
+    return found
+
+
+# ------------------------------------------------------------------ the loops
+
+
+def _loop(objective: Objective, method: Method, x: np.ndarray, history: History, **watch: Any) -> Iterator[Step]:
+    if objective.native is None:
+        return _steps(objective, method, x)
+    from .compiled import Loop
+
+    return iter(Loop(objective, method, x, history, bound=DIVERGED, **watch))
+
+
+def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step]:
+    rule, k, size = method.rule, 0, method.search.first if method.search else 0.0
+    f, g = objective(x)
+    slots = rule.start(x, g, rule.row(1, **method.found(size)))
+    while True:
+        memory = dict(zip(rule.slots, slots, strict=True))
+        yield Evaluated(k, x, f, g, memory, memory.get("x", x))
+        if method.search:
+            found = backtrack(objective.value, x, f, g, size)
+            if found is None:
+                return
+            size = found
+        with np.errstate(all="ignore"):
+            x, *slots = rule.advance(x, g, slots, rule.row(k + 1, **method.found(size)))
+        f, g = objective(x)
+        k += 1
+
+
+# ------------------------------------------------------------------ arguments and results
+
+
+def _objective(fun: Callable | Problem | str, x0: Any, jac: Any, args: tuple) -> tuple[Objective, np.ndarray]:
+    if isinstance(fun, str):
+        fun = problem(fun)
+    if isinstance(fun, Problem):
+        if jac is not None or args:
+            raise TypeError(f"problem {fun.name} has its own gradient and arguments; leave out jac and args")
+        return fun.objective(), start(fun.x0 if x0 is None else x0)
+    if x0 is None:
+        raise TypeError("x0 is missing; only problems have a start of their own")
+    return Objective(fun, jac, args), start(x0)
+
+
+def _limit(name: str, value: Any, whole: bool = False) -> Any:
+    kind = "a whole number" if whole else "a number"
+    try:
+        if isinstance(value, (bool, str)) or not value >= 0 or (whole and int(value) != value):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} = {value!r}; it must be {kind}, 0 or larger") from None
+    return int(value) if whole else float(value)
+
+
+def _largest(g: np.ndarray) -> float:
+    return float(np.max(np.abs(g)))
+
+
+def _euclidean(g: np.ndarray) -> float:
+    with np.errstate(all="ignore"):
+        return euclidean_norm(g)
+
+
+def _reporter(callback: Callable) -> Callable[[Result], bool]:
+    """Call back in one of SciPy's two forms; True where it wants to stop."""
+    try:
+        parameters = signature(callback).parameters
+    except (TypeError, ValueError):
+        parameters = {}
+    whole = set(parameters) == {"intermediate_result"} and all(p.kind is not Parameter.POSITIONAL_ONLY for p in parameters.values())
+
+    def report(result: Result) -> bool:
+        try:
+            callback(intermediate_result=result) if whole else callback(result.x)
+        except StopIteration:
+            return True
+        return False
+
+    return report
+
+
+def _result(status: Status, step: Step, objective: Objective, history: History | None) -> Result:
+    return Result(
+        message=SENTENCES[status],
+        success=status is Status.CONVERGED,
+        status=int(status),
+        fun=step.fun,
+        x=step.x.copy(),
+        nit=step.k,
+        jac=step.jac.copy(),
+        nfev=objective.nfev,
+        njev=objective.njev,
+        iterate=step.iterate.copy(),
+        history=history,
+    )
+
+
+# ------------------------------------------------------------------ SciPy's door
+
+
+def scipy_method(
+    method: Method,
+    fun: Callable,
+    x0: Any,
+    args: tuple = (),
+    *,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    callback: Callable | None = None,
+    disp: bool = False,
+    gtol: float | None = None,
+    **options: Any,
+) -> "OptimizeResult":
+    """What `scipy.optimize.minimize` calls where `method` is one of ours."""
+    from scipy.optimize import OptimizeResult, OptimizeWarning
+
+    def warn(sentence: str, kind: type[Warning] = RuntimeWarning) -> None:
+        warnings.warn(sentence, kind, stacklevel=4)
+
+    for name, given in (("constraints", constraints), ("bounds", bounds)):
+        if given is not None and not (isinstance(given, (tuple, list)) and len(given) == 0):
+            warn(f"Method {method} cannot handle {name}.")
+    if hess is not None or hessp is not None:
+        warn(f"Method {method} does not use Hessian information (hess, hessp).")
+    known = ("tol", "norm", "maxiter", "history", "time_limit")
+    if strange := sorted(set(options) - set(known)):
+        warn(f"Unknown solver options: {', '.join(strange)}", OptimizeWarning)
+    if gtol is not None:
+        options.setdefault("tol", gtol)
+    if options.get("tol") is None:
+        options.pop("tol", None)
+    found = minimize(fun, x0, method, args=args, jac=jac or None, callback=callback, **{n: v for n, v in options.items() if n in known})
+    if disp:
+        print(found.message)
+    return OptimizeResult(found)

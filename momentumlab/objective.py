@@ -1,0 +1,196 @@
+"""Whatever the user gives as a function and a gradient, behind one face, with honest counts."""
+
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+EPS = np.finfo(float).eps
+SCHEMES = {"2-point": EPS ** (1 / 2), "3-point": EPS ** (1 / 3), "cs": 1e-20}
+"""Steps of difference schemes, relative to max(1, |xᵢ|)."""
+
+
+class Objective:
+    """A function of x and its gradient.
+
+    Parameters
+    ----------
+    fun : callable
+        ``f(x, *args)``, or ``f(x, g)``, which writes the gradient into g (compiled, or its second argument named g).
+    jac : callable, bool, str or None
+        The gradient ``jac(x, *args)``; True where `fun` returns ``(f, g)``; otherwise a difference scheme,
+        "2-point" (also for None), "3-point" or "cs".
+    args : tuple
+        Further arguments of `fun` and `jac`.
+
+    Attributes
+    ----------
+    native : callable or None
+        ``f(x, g)`` for the compiled loop, where everything is compiled and there are no `args`.
+    nfev, njev : int
+        Evaluations so far.
+    """
+
+    def __init__(self, fun: Callable, jac: Any = None, args: tuple = ()) -> None:
+        if not callable(fun):
+            raise TypeError(f"fun = {fun!r} is not callable; give a function of x, a Problem or the name of one")
+        self.args = args if isinstance(args, tuple) else (args,)
+        self.nfev = self.njev = 0
+        self.native: Callable | None = None
+        self._fun, self._jac = fun, jac
+        compiled = is_compiled(fun) and not self.args
+        if jac is None and _writes_gradient(fun, len(self.args)):
+            self._both = self._written
+            if compiled:
+                self._go_native(fun)
+        elif jac is True:
+            self._both = self._returned
+        elif callable(jac):
+            self._both = self._separate
+            if compiled and is_compiled(jac):
+                self._go_native(fun, jac)
+        elif jac in (None, False) or (isinstance(jac, str) and jac in SCHEMES):
+            self.scheme = jac or "2-point"
+            self._both = self._differences
+        else:
+            raise ValueError(f"jac = {jac!r} is not understood; give a callable, True where fun returns (f, g), or one of {', '.join(map(repr, SCHEMES))}")
+
+    def _go_native(self, *functions: Callable) -> None:
+        from . import compiled
+
+        self.native = compiled.objective(*functions) if len(functions) == 1 else compiled.pair(*functions)
+        if self.native is not None:
+            self._fun, self._both = self.native, self._written
+
+    def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        """(f, g) at x; an exception leaves with x attached."""
+        try:
+            return self._both(x)
+        except Exception as error:
+            located(error, x)
+            raise
+
+    def value(self, x: np.ndarray) -> float:
+        """f at x, and the gradient too only where they come together."""
+        try:
+            return self._value(x) if self._both in (self._separate, self._differences) else self._both(x)[0]
+        except Exception as error:
+            located(error, x)
+            raise
+
+    def _value(self, x: np.ndarray) -> float:
+        self.nfev += 1
+        return number(self._fun(x.copy(), *self.args))
+
+    def _written(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        self.nfev, self.njev = self.nfev + 1, self.njev + 1
+        g = np.empty_like(x)
+        return number(self._fun(x.copy(), g, *self.args)), g
+
+    def _returned(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        self.nfev, self.njev = self.nfev + 1, self.njev + 1
+        both = self._fun(x.copy(), *self.args)
+        if not isinstance(both, (tuple, list)) or len(both) != 2:
+            raise TypeError(f"fun returned {_short(both)}; with jac=True it must return the pair (f, gradient)")
+        return number(both[0]), vector(both[1], x.size, "the gradient from fun")
+
+    def _separate(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        f = self._value(x)
+        self.njev += 1
+        return f, vector(self._jac(x.copy(), *self.args), x.size, "jac")
+
+    def _differences(self, x: np.ndarray) -> tuple[float, np.ndarray]:
+        f = self._value(x)
+        self.njev += 1
+        return f, np.array([self._slope(x, f, i) for i in range(x.size)])
+
+    def _slope(self, x: np.ndarray, f: float, i: int) -> float:
+        h = SCHEMES[self.scheme] * max(1.0, abs(x[i]))
+        if self.scheme == "cs":
+            z = x.astype(complex)
+            z[i] += 1j * h
+            self.nfev += 1
+            value = np.asarray(self._fun(z, *self.args))
+            if value.dtype.kind != "c" or value.size != 1:
+                raise TypeError(f"fun returned {_short(value)} for a complex x; jac='cs' needs a complex number there, else take '2-point' or '3-point'")
+            return float(value.imag.item() / h)
+        ahead, behind = x.copy(), x.copy()
+        ahead[i] += h
+        if self.scheme == "2-point":
+            return (self._value(ahead) - f) / (ahead[i] - x[i])
+        behind[i] -= h
+        return (self._value(ahead) - self._value(behind)) / (ahead[i] - behind[i])
+
+
+def is_compiled(function: Callable) -> bool:
+    """Whether a function came out of numba.njit."""
+    return hasattr(function, "py_func") and hasattr(function, "nopython_signatures")
+
+
+def located(error: Exception, x: np.ndarray) -> None:
+    """Attach to an exception where the objective raised it."""
+    if not hasattr(error, "x"):
+        error.x = x.copy()  # type: ignore[attr-defined]
+        with np.printoptions(threshold=8, edgeitems=3):
+            error.add_note(f"raised by the objective at x = {x}")
+
+
+def start(x0: Any) -> np.ndarray:
+    """x0 as a fresh vector of float64, or a sentence on what is wrong with it."""
+    try:
+        given = np.asarray(x0)
+        if given.dtype.kind not in "fiubO":
+            raise TypeError
+        x = np.array(given, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise TypeError(f"x0 = {_short(x0)} is not a vector of real numbers") from None
+    if x.ndim > 1:
+        raise ValueError(f"x0 has shape {x.shape}; it must have one dimension: pass x0.ravel() and reshape inside the objective")
+    x = x.reshape(-1)
+    if x.size == 0:
+        raise ValueError("x0 is empty; it needs at least one component")
+    if not np.isfinite(x).all():
+        i = int(np.flatnonzero(~np.isfinite(x))[0])
+        raise ValueError(f"x0[{i}] = {x[i]}; every component must be finite")
+    return x
+
+
+def number(value: Any) -> float:
+    """What an objective returned, as a float."""
+    if isinstance(value, float):
+        return float(value)
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "fiubO":
+        raise TypeError(f"fun returned {_short(value)}; it must return one real number")
+    try:
+        return float(array.item())
+    except (TypeError, ValueError):
+        raise TypeError(f"fun returned {_short(value)}; it must return one real number") from None
+
+
+def vector(value: Any, n: int, source: str) -> np.ndarray:
+    """What a gradient returned, as a fresh vector of n float64."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiubO":
+        raise TypeError(f"{source} returned {_short(value)}; it must return {n} real numbers")
+    if array.size != n:
+        raise ValueError(f"{source} returned shape {array.shape}; x has {n} component{'s' * (n > 1)}, so it must be ({n},)")
+    try:
+        return np.array(array, dtype=np.float64, order="C").reshape(n)
+    except (TypeError, ValueError):
+        raise TypeError(f"{source} returned {_short(value)}; it must return {n} real numbers") from None
+
+
+def _writes_gradient(fun: Callable, extra: int) -> bool:
+    try:
+        parameters = list(signature(getattr(fun, "py_func", fun)).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    required = [p for p in parameters if p.default is Parameter.empty and p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    return len(required) == 2 + extra and (is_compiled(fun) or required[1].name == "g")
+
+
+def _short(value: Any) -> str:
+    text = f"{value!r}"
+    return f"{text if len(text) < 80 else text[:77] + '...'} ({type(value).__name__})"

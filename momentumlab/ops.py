@@ -1,0 +1,137 @@
+"""What a rule may use beside + - * / and comparisons: each function asks its argument's library for the operation.
+
+The same rule therefore runs on floats, NumPy arrays, torch tensors, SymPy expressions and on the
+tracer's unknowns. `where`, `maximum` and `minimum` stand in for branches; `dot` and `norm` read whole
+vectors and belong to measured hyperparameters, never to the body of a rule.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def sqrt(a: Any) -> Any:
+    """√a, elementwise; nan where a < 0."""
+    return _library(a).sqrt(a)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of a and b, elementwise; nan where either is."""
+    return _library(a, b).maximum(a, b)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller of a and b, elementwise; nan where either is."""
+    return _library(a, b).minimum(a, b)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """a where the condition holds, b elsewhere."""
+    return _library(condition, a, b).where(condition, a, b)
+
+
+def dot(a: Any, b: Any) -> Any:
+    """Σ aᵢbᵢ, summed from the first coordinate to the last, so that every loop gets the same bits."""
+    return _library(a, b).dot(a, b)
+
+
+def norm(a: Any) -> Any:
+    """‖a‖₂."""
+    return sqrt(dot(a, a))
+
+
+def _library(*values: Any) -> Any:
+    for value in values:
+        if not isinstance(value, (bool, int, float, np.bool_)):
+            own = getattr(value, "ops", None)
+            return own if own is not None else _LIBRARIES[type(value).__module__.partition(".")[0]]
+    return _Floats
+
+
+class _Floats:
+    @staticmethod
+    def sqrt(a):
+        return math.sqrt(a) if a >= 0 else math.nan
+
+    @staticmethod
+    def maximum(a, b):
+        return float(np.maximum(a, b))
+
+    @staticmethod
+    def minimum(a, b):
+        return float(np.minimum(a, b))
+
+    @staticmethod
+    def where(condition, a, b):
+        return a if condition else b
+
+
+class _NumPy:
+    sqrt, maximum, minimum, where = np.sqrt, np.maximum, np.minimum, np.where
+
+    @staticmethod
+    def dot(a, b):
+        return float(np.add.accumulate((a * b).ravel())[-1])
+
+
+class _Torch:
+    @staticmethod
+    def sqrt(a):
+        return a.sqrt()
+
+    @staticmethod
+    def maximum(a, b):
+        return _Torch._clip("maximum", "min", a, b)
+
+    @staticmethod
+    def minimum(a, b):
+        return _Torch._clip("minimum", "max", a, b)
+
+    @staticmethod
+    def _clip(both, bound, a, b):
+        import torch
+
+        if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+            return getattr(torch, both)(a, b)
+        tensor, number = (a, b) if isinstance(a, torch.Tensor) else (b, a)
+        return torch.clamp(tensor, **{bound: number})
+
+    @staticmethod
+    def where(condition, a, b):
+        import torch
+
+        return torch.where(condition, a, b)
+
+    @staticmethod
+    def dot(a, b):
+        return (a * b).sum()
+
+
+class _SymPy:
+    @staticmethod
+    def sqrt(a):
+        import sympy
+
+        return sympy.sqrt(a)
+
+    @staticmethod
+    def maximum(a, b):
+        import sympy
+
+        return sympy.Max(a, b)
+
+    @staticmethod
+    def minimum(a, b):
+        import sympy
+
+        return sympy.Min(a, b)
+
+    @staticmethod
+    def where(condition, a, b):
+        import sympy
+
+        return sympy.Piecewise((a, condition), (b, True))
+
+
+_LIBRARIES = {"numpy": _NumPy, "torch": _Torch, "sympy": _SymPy}

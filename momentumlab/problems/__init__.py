@@ -1,0 +1,54 @@
+"""Test problems by name; each module is a collection."""
+
+from typing import Any
+
+from ..errors import unknown
+from . import classics, quadratics
+from .problem import Problem
+
+COLLECTIONS = (quadratics, classics)
+
+
+def problems() -> dict[str, Any]:
+    """Every problem's name and the function that makes it."""
+    return {name: getattr(collection, name) for collection in COLLECTIONS for name in collection.__all__}
+
+
+def problem(name: str, **options: Any) -> Problem:
+    """A test problem by name.
+
+    Parameters
+    ----------
+    name : str
+        One of `problems()`.
+    **options
+        What the problem lets one choose, such as its dimension `n`.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        Where there is no such problem.
+    TypeError
+        Where it has no such option.
+
+    Examples
+    --------
+    >>> problem("quadratic", n=50, mu=1, L=100).L
+    100.0
+    """
+    known = problems()
+    if name not in known:
+        raise ValueError(unknown("problem", name, known))
+    code = known[name].__code__
+    choices = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    for option in options:
+        if option not in choices:
+            raise TypeError(f"problem {name}: {unknown('option', option, choices)}")
+    return known[name](**options)
+
+
+__all__ = ["Problem", "problem", "problems"]

@@ -1,0 +1,95 @@
+"""A test problem: a function that knows its start, its minimisers and its constants."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..objective import Objective, start
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A smooth function to be minimised, and what is known about it.
+
+    Parameters
+    ----------
+    name : str
+    f : callable
+        Of any kind that `minimize` takes.
+    x0 : ndarray of shape (n,)
+        The start.
+    jac : callable, bool or str, optional
+        As in `minimize`.
+    hess : callable, optional
+        The Hessian, ``hess(x)`` of shape (n, n).
+    minimizers : tuple of ndarray
+        Known local minimisers; empty where none is known.
+    fstar : float
+        The least value, or the least listed one where f is unbounded below; nan where unknown.
+    mu, L : float, optional
+        Of a convex problem: strong convexity and smoothness.
+    box : tuple of ((float, float), (float, float)), optional
+        What a plot in two dimensions should show.
+    source : str
+    subset : bool
+        Whether `f` is a plain ``f(x, g)`` in Numba's subset of Python, to be compiled at its first use.
+
+    Examples
+    --------
+    >>> from momentumlab import problem
+    >>> p = problem("rosenbrock", n=4)
+    >>> p.dim, p.fun([1, 1, 1, 1]), p.grad(p.x0).round(1)
+    (4, 0.0, array([ -215.6,   792. , -655.6,   440. ]))
+    """
+
+    name: str
+    f: Callable
+    x0: np.ndarray
+    jac: Any = None
+    hess: Callable | None = None
+    minimizers: tuple[np.ndarray, ...] = ()
+    fstar: float = np.nan
+    mu: float | None = None
+    L: float | None = None
+    box: tuple[tuple[float, float], tuple[float, float]] | None = None
+    source: str = ""
+    subset: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x0", start(self.x0))
+        object.__setattr__(self, "minimizers", tuple(start(m) for m in self.minimizers))
+
+    @property
+    def dim(self) -> int:
+        """The number of variables of the start."""
+        return self.x0.size
+
+    def objective(self) -> Objective:
+        """The function and gradient with counts of their own, compiled where they can be."""
+        if not self.subset:
+            return Objective(self.f, self.jac)
+        from ..compiled import objective
+
+        return Objective(objective(self.f))
+
+    @cached_property
+    def _evaluate(self) -> Objective:
+        return self.objective()
+
+    def fun(self, x: Any) -> float:
+        """f(x)."""
+        return self._evaluate.value(start(x))
+
+    def grad(self, x: Any) -> np.ndarray:
+        """∇f(x)."""
+        return self._evaluate(start(x))[1]
+
+    def error(self, x: Any) -> float:
+        """f(x) above its value at the nearest known minimiser; above `fstar` where none is listed."""
+        if not self.minimizers:
+            return self.fun(x) - self.fstar
+        nearest = min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x)))
+        return self.fun(x) - self.fun(nearest)

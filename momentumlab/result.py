@@ -1,0 +1,205 @@
+"""What a run leaves behind: how it ended, where, and its history."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ROWS = 4096  # of history, at most
+SMALL = 100  # dimension up to which history keeps the iterates
+
+
+class Status(IntEnum):
+    """How a run ended; 0, 1, 2, 3 and 99 mean what they mean in SciPy."""
+
+    CONVERGED = 0
+    ITERATION_LIMIT = 1
+    NO_STEP = 2
+    NONFINITE = 3
+    DIVERGED = 4
+    TIME_LIMIT = 5
+    INTERRUPTED = 6
+    UNREPRODUCIBLE = 7
+    RAISED = 8
+    CALLBACK = 99
+
+
+SENTENCES = {
+    Status.CONVERGED: "The gradient is within the tolerance.",
+    Status.ITERATION_LIMIT: "The iteration limit was reached.",
+    Status.NO_STEP: "The search found no step size that decreases the objective; rounding or a wrong gradient are the usual reasons.",
+    Status.NONFINITE: "The objective or its gradient became inf or nan; the last finite point is kept. A smaller lr may help.",
+    Status.DIVERGED: "The objective left all bounds: the method diverges (a smaller lr may help) or there is no minimum.",
+    Status.TIME_LIMIT: "The time limit was reached.",
+    Status.INTERRUPTED: "Interrupted from the keyboard.",
+    Status.UNREPRODUCIBLE: "The gradient met the tolerance, but not when it was evaluated again: the objective is not a function of x alone.",
+    Status.RAISED: "The objective or the callback raised an exception.",
+    Status.CALLBACK: "The callback raised StopIteration.",
+}
+
+
+class Step(Protocol):
+    """Where a run stands."""
+
+    @property
+    def k(self) -> int:
+        """Steps taken."""
+
+    @property
+    def x(self) -> np.ndarray:
+        """The point where the objective was evaluated."""
+
+    @property
+    def fun(self) -> float: ...
+
+    @property
+    def jac(self) -> np.ndarray: ...
+
+    @property
+    def slots(self) -> Mapping[str, np.ndarray]:
+        """The rule's memory, by name."""
+
+    @property
+    def iterate(self) -> np.ndarray:
+        """The iterate that theorems speak of; `x` itself unless the rule evaluates elsewhere."""
+
+
+class History:
+    """f, ‖g‖ and, in small dimensions, the iterate, at every iteration or at every 2ᵐ-th.
+
+    At most 4096 rows are kept: each time they are full, every other one is dropped. The last iteration
+    is always there.
+
+    Attributes
+    ----------
+    k : ndarray of shape (rows,)
+        Iterations.
+    fun, gnorm : ndarray of shape (rows,)
+        The objective and the norm of its gradient where the rule evaluated them.
+    x : ndarray of shape (rows, n), or (rows, 0) where n > 100
+        The iterate that theorems speak of.
+    """
+
+    def __init__(self, n: int) -> None:
+        self._log = np.empty((ROWS - 1, 3))
+        self._path = np.empty((ROWS - 1, n if n <= SMALL else 0))
+        self._rows, self._stride = 0, 1
+        self._last: tuple[Any, ...] | None = None
+
+    def record(self, step: Step, gnorm: float) -> None:
+        """Keep a step if it is due, and remember it as the last."""
+        self._last = (step.k, step.fun, gnorm), step.iterate[: self._path.shape[1]].copy()
+        if step.k % self._stride == 0 and (self._rows == 0 or self._log[self._rows - 1, 0] < step.k):
+            self._log[self._rows], self._path[self._rows] = self._last
+            self._rows += 1
+            self.make_room()
+
+    def make_room(self) -> None:
+        """Drop every other row if there is no room for one more."""
+        if self._rows == len(self._log):
+            kept = (self._rows + 1) // 2
+            self._log[:kept], self._path[:kept] = self._log[::2].copy(), self._path[::2].copy()
+            self._rows, self._stride = kept, 2 * self._stride
+
+    def _all(self, kept: np.ndarray, part: int) -> np.ndarray:
+        kept = kept[: self._rows]
+        if self._last is None or (self._rows and self._log[self._rows - 1, 0] >= self._last[0][0]):
+            return kept
+        return np.vstack([kept, self._last[part]])
+
+    @property
+    def k(self) -> np.ndarray:
+        return self._all(self._log, 0)[:, 0].astype(int)
+
+    @property
+    def fun(self) -> np.ndarray:
+        return self._all(self._log, 0)[:, 1]
+
+    @property
+    def gnorm(self) -> np.ndarray:
+        return self._all(self._log, 0)[:, 2]
+
+    @property
+    def x(self) -> np.ndarray:
+        return self._all(self._path, 1)
+
+    def __len__(self) -> int:
+        return len(self._all(self._log, 0))
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self)} rows: k, fun, gnorm{', x' if self._path.shape[1] else ''}>"
+
+
+class Result(dict):
+    """What `minimize` returns: a dict whose keys are attributes too, as SciPy's OptimizeResult.
+
+    Attributes
+    ----------
+    x : ndarray
+        The last point where the objective and its gradient were evaluated and finite.
+    fun : float
+    jac : ndarray
+        Both at `x`.
+    nit, nfev, njev : int
+        Iterations, evaluations of the objective and of the gradient. A function that gives both counts in both.
+    success : bool
+        Whether the gradient at `x`, evaluated twice, met the tolerance.
+    status : Status
+    message : str
+    iterate : ndarray
+        The iterate that theorems speak of; `x` itself unless the rule takes gradients elsewhere.
+    history : History or None
+    """
+
+    x: np.ndarray
+    fun: float
+    jac: np.ndarray
+    nit: int
+    nfev: int
+    njev: int
+    success: bool
+    status: Status
+    message: str
+    iterate: np.ndarray
+    history: History | None
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"Result has no {name!r}; it has {', '.join(self)}") from None
+
+    __setattr__ = dict.__setitem__  # type: ignore[assignment]
+    __delattr__ = dict.__delitem__  # type: ignore[assignment]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self})
+
+    def __repr__(self) -> str:
+        width = max(map(len, self), default=0) + 1
+        with np.printoptions(precision=4, threshold=8, edgeitems=3):
+            lines = [f"{key.rjust(width)}: {str(value) if isinstance(value, (str, np.ndarray)) else repr(value)}" for key, value in self.items()]
+        return "\n".join(line.replace("\n", "\n" + " " * (width + 2)) for line in lines)
+
+    def plot(self, fstar: float | None = None) -> "Figure":
+        """f and ‖g‖ against the iteration; with `fstar`, f − f*."""
+        from .plots import convergence
+
+        return convergence({"": self}, fstar=fstar)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A `Step` that stands still."""
+
+    k: int
+    x: np.ndarray
+    fun: float
+    jac: np.ndarray
+    slots: Mapping[str, np.ndarray]
+    iterate: np.ndarray

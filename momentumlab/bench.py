@@ -1,0 +1,273 @@
+"""`momentumlab bench`: this library beside its peers, in one run, as ratios.
+
+Each row times the two sides in turn, A B A B ..., and reports the median of the ratios pair by pair, so
+that a machine whose speed drifts drifts under both. Peers that are not installed are left out.
+"""
+
+import ctypes
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from .compare import markdown, seconds
+from .compiled import Loop
+from .minimize import DIVERGED, minimize
+from .problems import problem
+from .result import History
+from .rules import heavy_ball
+
+METHOD = heavy_ball(lr=2e-4, beta=0.98)
+TOL = 1e-8
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison: medians of both sides in `unit`, the median of their ratios (or differences), and what it must reach."""
+
+    what: str
+    peer: str
+    ours: float
+    theirs: float
+    ratio: float
+    target: float | None
+    unit: str = "s"
+
+    def record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def bench() -> list[Row]:
+    """Measure every row; half a minute."""
+    from tqdm import tqdm
+
+    rows = []
+    with tqdm(disable=None, unit="row", leave=False) as bar:
+        for part in (_against_c, _against_jax, _whole_calls, _processes, _memory):
+            for row in part():
+                rows.append(row)
+                bar.update()
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as a Markdown table."""
+    show = {"s": seconds, "MB": lambda v: f"{v:.0f} MB"}
+    head = ["what", "peer", "ours", "peer's", "ratio", "must reach"]
+    cells = [
+        [
+            r.what,
+            r.peer,
+            show[r.unit](r.ours),
+            show[r.unit](r.theirs) if r.theirs else "",
+            f"{r.ratio:.2f}" if r.theirs else "",
+            "" if r.target is None else f"≤ {r.target:g}" if r.theirs else f"≤ {show[r.unit](r.target)}",
+        ]
+        for r in rows
+    ]
+    return markdown(head, cells, numbers={2, 3, 4, 5})
+
+
+def _pairs(what: str, peer: str, ours: Callable[[], float], theirs: Callable[[], float], target: float | None, repeats: int) -> Row:
+    ours(), theirs()
+    pairs = [(ours(), theirs()) for _ in range(repeats)]
+    return Row(what, peer, median(a for a, _ in pairs), median(b for _, b in pairs), median(a / b for a, b in pairs), target)
+
+
+# ------------------------------------------------------------------ time per iteration
+
+
+def _per_iteration(run: Callable[[int], tuple[float, int]], best: int = 5) -> float:
+    """Seconds per iteration to the tolerance: what a whole run takes beyond a run of one iteration."""
+    whole, one = min(run(10**9) for _ in range(best)), min(run(1) for _ in range(best))
+    return (whole[0] - one[0]) / (whole[1] - one[1])
+
+
+def _ours(n: int) -> float:
+    p = problem("rosenbrock", n=n)
+    objective = p.objective()
+
+    def run(maxiter: int) -> tuple[float, int]:
+        history = History(n)
+        loop = Loop(objective, METHOD, p.x0.copy(), history, tol=TOL, bound=DIVERGED, euclidean=False, every=maxiter)
+        began = time.perf_counter()
+        while loop.k < maxiter and np.max(np.abs(loop.jac)) > TOL:
+            loop._drive(maxiter, False)
+        return time.perf_counter() - began, loop.k
+
+    return _per_iteration(run)
+
+
+C_LOOP = r"""
+#include <math.h>
+static double rosenbrock(const double *restrict x, double *restrict g, long n) {
+    double f = 0.0, carried = 0.0;
+    for (long i = 0; i < n - 1; i++) {
+        double a = x[i + 1] - x[i] * x[i], b = 1.0 - x[i];
+        f += 100.0 * a * a + b * b;
+        g[i] = carried - 400.0 * x[i] * a - 2.0 * b;
+        carried = 200.0 * a;
+    }
+    g[n - 1] = carried;
+    return f;
+}
+long descend(double *restrict x, double *restrict g, double *restrict v, long n,
+             double lr, double beta, double tol, long maxiter, double *f) {
+    *f = rosenbrock(x, g, n);
+    for (long k = 0; ; k++) {
+        double norm = 0.0;
+        for (long i = 0; i < n; i++) { double a = fabs(g[i]); norm = a > norm ? a : norm; }
+        if (norm <= tol || k == maxiter) return k;
+        for (long i = 0; i < n; i++) { v[i] = beta * v[i] - lr * g[i]; x[i] = x[i] + v[i]; }
+        *f = rosenbrock(x, g, n);
+    }
+}
+"""
+
+
+def _against_c() -> Iterator[Row]:
+    gcc = shutil.which("gcc")
+    if gcc is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "loop.c")
+        source.write_text(C_LOOP)
+        for label, flags in (("gcc", ["-ffp-contract=off"]), ("gcc with FMA", [])):
+            library = Path(folder, f"{len(flags)}.so")
+            subprocess.run([gcc, "-O3", "-march=native", *flags, "-shared", "-fPIC", source, "-o", library], check=True)
+            descend = ctypes.CDLL(str(library)).descend
+            descend.restype = ctypes.c_long
+            for n, target in ((2, 1.25), (10, None), (100, 1.1), (1000, 1.1)):
+                peer = lambda n=n, descend=descend: _per_iteration(lambda maxiter: _c(descend, n, maxiter))
+                yield _pairs(f"heavy ball, an iteration, n = {n}", label, lambda n=n: _ours(n), peer, None if "FMA" in label else target, 9)
+
+
+def _c(descend: Callable, n: int, maxiter: int) -> tuple[float, int]:
+    x, g, v, f = np.resize([-1.2, 1.0], n), np.zeros(n), np.zeros(n), np.zeros(1)
+    pointers = [ctypes.c_void_p(a.ctypes.data) for a in (x, g, v, f)]
+    numbers = [ctypes.c_double(value) for value in (2e-4, 0.98, TOL)]
+    began = time.perf_counter()
+    k = descend(*pointers[:3], ctypes.c_long(n), *numbers, ctypes.c_long(maxiter), pointers[3])
+    return time.perf_counter() - began, k
+
+
+def _against_jax() -> Iterator[Row]:
+    if importlib.util.find_spec("jax") is None:
+        return
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+
+    def f(x):
+        return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    gradient = jax.grad(f)
+
+    @jax.jit
+    def descend(x, maxiter):
+        def more(state):
+            k, _, _, g = state
+            return (jnp.max(jnp.abs(g)) > TOL) & (k < maxiter)
+
+        def step(state):
+            k, x, v, g = state
+            v = 0.98 * v - 2e-4 * g
+            return k + 1, x + v, v, gradient(x + v)
+
+        return jax.lax.while_loop(more, step, (0, x, jnp.zeros_like(x), gradient(x)))
+
+    def run(n: int, maxiter: int) -> tuple[float, int]:
+        x = jnp.asarray(np.resize([-1.2, 1.0], n))
+        began = time.perf_counter()
+        k = int(descend(x, maxiter)[0].block_until_ready())
+        return time.perf_counter() - began, k
+
+    for n, target in ((2, 1.15), (100, 1.0)):
+        peer = lambda n=n: _per_iteration(lambda maxiter: run(n, maxiter))
+        yield _pairs(f"heavy ball, an iteration, n = {n}", "JAX while_loop", lambda n=n: _ours(n), peer, target, 9)
+
+
+# ------------------------------------------------------------------ whole calls and whole processes
+
+
+def _whole_calls() -> Iterator[Row]:
+    from scipy.optimize import minimize as scipy_minimize
+
+    p = problem("rosenbrock")
+
+    def ours() -> float:
+        return _timed(lambda: minimize(p, method=METHOD, tol=TOL))
+
+    def theirs() -> float:
+        return _timed(lambda: scipy_minimize(p.fun, p.x0, jac=p.grad, method="BFGS", options={"gtol": TOL}))
+
+    yield _pairs("minimize, a warm call, n = 2", "SciPy BFGS", ours, theirs, None, 21)
+
+
+BFGS = """
+import numpy as np
+from scipy.optimize import minimize
+def f(x): return 100 * (x[1] - x[0] ** 2) ** 2 + (1 - x[0]) ** 2
+def df(x): return np.array([-400 * x[0] * (x[1] - x[0] ** 2) - 2 * (1 - x[0]), 200 * (x[1] - x[0] ** 2)])
+print(minimize(f, [-1.2, 1.0], jac=df, method="BFGS"))
+"""
+NJIT = """
+import numba
+import momentumlab as ml
+@numba.njit
+def f(x, g):
+    g[0] = 2 * (x[0] - {constant})
+    return (x[0] - {constant}) ** 2
+print(ml.minimize(f, [0.0], ml.heavy_ball(lr=0.1)))
+"""
+WARM = "import momentumlab as ml; print(ml.minimize('stiff_quadratic', method=ml.heavy_ball(lr=0.01)))"
+
+
+def _processes() -> Iterator[Row]:
+    solve = lambda: _process("-m", "momentumlab", "solve", "rosenbrock")
+    yield _pairs("process: solve rosenbrock", "script with SciPy BFGS", solve, lambda: _process("-c", BFGS), 1.2, 9)
+    yield _pairs("process: import momentumlab", "import numpy", lambda: _process("-c", "import momentumlab"), lambda: _process("-c", "import numpy"), 1.5, 15)
+    constants = iter(np.random.default_rng().random(100))
+    new, warm = lambda: _process("-c", NJIT.format(constant=next(constants))), lambda: _process("-c", WARM)
+    new(), warm()
+    pairs = [(new(), warm()) for _ in range(7)]
+    yield Row("process: beyond one of ours, a new njit objective", "", median(a - b for a, b in pairs), 0.0, 0.0, 0.3)
+
+
+def _process(*arguments: str) -> float:
+    environment = {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
+    return _timed(lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment))
+
+
+def _timed(run: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+LONG = """
+import resource
+import momentumlab as ml
+p = ml.problem("stiff_quadratic")
+ml.minimize(p, method=ml.heavy_ball(lr=1e-12, beta=0.0), tol=0, maxiter=10)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+ml.minimize(p, method=ml.heavy_ball(lr=1e-12, beta=0.0), tol=0, maxiter=10**7)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def _memory() -> Iterator[Row]:
+    out = subprocess.run([sys.executable, "-c", LONG], check=True, capture_output=True, text=True).stdout
+    unit = 1 if sys.platform == "darwin" else 1024
+    yield Row("10⁷ iterations with history: memory above start", "", int(out) * unit / 1e6, 0.0, 0.0, 100.0, "MB")

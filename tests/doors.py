@@ -1,0 +1,62 @@
+"""Two doors that prove the grammar: any rule on torch parameters, and any rule read by SymPy."""
+
+import sympy as sp
+
+z, lam = sp.symbols("z lambda")
+
+
+def torch_optimizer(params, method):
+    """A torch optimizer that knows no rule: it starts and advances whichever it is given."""
+    import torch
+
+    class Optimizer(torch.optim.Optimizer):
+        def __init__(self, params, method):
+            super().__init__(params, {})
+            self.rule = method.rule
+
+        @torch.no_grad()
+        def step(self, closure=None):
+            loss = None
+            if closure is not None:
+                with torch.enable_grad():
+                    loss = closure()
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is not None:
+                        self._advance(p, p.grad, self.state[p])
+            return loss
+
+        def _advance(self, p, g, state):
+            if not state:
+                state["k"], state["slots"] = 0, list(self.rule.start(p, g, self.rule.row(1)))
+            state["k"] += 1
+            new, *state["slots"] = self.rule.advance(p.clone(), g, state["slots"], self.rule.row(state["k"]))
+            p.copy_(new)
+
+    return Optimizer(params, method)
+
+
+def state_space(rule, **given):
+    """(A, B, C) with state (point, *slots) and inputs (g, *inputs), walked out of the rule; None where it is not linear."""
+    names = [rule.point, *rule.slots]
+    state = [sp.Symbol(f"{n}_") for n in names]
+    inputs = [sp.Symbol(f"{n}_") for n in ("g", *rule.inputs)]
+    hyper = {n: sp.Symbol(n, positive=True) for n in rule.hyper} | given
+    new = rule.advance(state[0], inputs[0], [*inputs[1:], *state[1:]], hyper)
+    jacobian = sp.Matrix([sp.expand(value) for value in new]).jacobian(state + inputs)
+    if jacobian.has(*state, *inputs):
+        return None
+    n = len(state)
+    return jacobian[:, :n], jacobian[:, n:], sp.eye(n)[0, :], sp.eye(n)[names.index(rule.reports), :]
+
+
+def transfer(rule, **given):
+    """G(z) = C(zI − A)⁻¹B from the gradient to the point where it is taken."""
+    a, b, c, _ = state_space(rule, **given)
+    m = z * sp.eye(a.rows) - a
+    return sp.factor(sp.cancel((c * m.adjugate() * b[:, 0])[0] / m.det(method="berkowitz")))
+
+
+def same(a, b):
+    """Whether two rational functions are equal."""
+    return sp.cancel(sp.together(a - b)) == 0

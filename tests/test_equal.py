@@ -1,0 +1,101 @@
+"""One source, every loop: all rules in NumPy, compiled, by `iterate` and in torch give the same bits."""
+
+import numpy as np
+import pytest
+
+import momentumlab as ml
+from momentumlab import rules
+from momentumlab.compiled import Loop
+from momentumlab.minimize import DIVERGED
+from momentumlab.result import History
+
+STEPS = 300
+LR = {"adam": 0.01}
+COMPOSED = {
+    "heavy_ball after l2": ml.heavy_ball.after(ml.l2),
+    "adam then decoupled": ml.adam.then(ml.decoupled),
+    "pid from zero": ml.pid.starting(g_prev=0.0),
+    "scheduled": ml.heavy_ball.having(beta=lambda k: 0.9 - 0.5 / k),
+}
+MEASURED = {
+    "nesterov after clip_norm": ml.nesterov.after(ml.clip_norm),
+    "rsgdm after clip_norm after l2": ml.rsgdm.after(ml.clip_norm).after(ml.l2),
+}
+ELEMENTWISE = {name: getattr(rules, name) for name in rules.__all__} | COMPOSED
+
+
+def by_iterate(method, problem):
+    for step in ml.iterate(problem, method=method):
+        if step.k == STEPS:
+            return step
+
+
+def compiled(method, problem):
+    loop = Loop(problem.objective(), method, problem.x0.copy(), History(problem.dim), tol=-1.0, bound=DIVERGED, euclidean=False, every=STEPS)
+    for step in loop:
+        if step.k == STEPS:
+            return step
+
+
+def check(step, other):
+    assert np.isfinite(step.x).all()
+    assert step.fun == other.fun
+    for a, b in [(step.x, other.x), (step.jac, other.jac), (step.iterate, other.iterate), *zip(step.slots.values(), other.slots.values(), strict=True)]:
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE | MEASURED)
+@pytest.mark.parametrize("searched", [False, True], ids=["fixed", "searched"])
+def test_every_loop_gives_the_same_bits(name, searched):
+    method = (ELEMENTWISE | MEASURED)[name](**({} if searched else {"lr": LR.get(name.split()[0], 2e-4)}))
+    problem = ml.problem("rosenbrock", n=10)
+    reference = by_iterate(method, problem)
+    check(compiled(method, problem), reference)
+
+    python = ml.minimize(problem.f, problem.x0, method, tol=0, maxiter=STEPS)
+    native = ml.minimize(problem, method=method, tol=0, maxiter=STEPS)
+    for result in (python, native):
+        assert np.array_equal(result.x, reference.x)
+        assert np.array_equal(result.iterate, reference.iterate)
+        assert (result.nit, result.fun) == (STEPS, reference.fun)
+    assert python.nfev == native.nfev
+    for column in ("k", "fun", "gnorm", "x"):
+        assert np.array_equal(getattr(python.history, column), getattr(native.history, column))
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_torch_gives_the_same_bits(name):
+    torch = pytest.importorskip("torch")
+    from .doors import torch_optimizer
+
+    method = ELEMENTWISE[name](lr=LR.get(name.split()[0], 2e-4))
+    problem = ml.problem("rosenbrock", n=10)
+    x = torch.tensor(problem.x0, requires_grad=True)
+    optimizer = torch_optimizer([x], method)
+    for _ in range(STEPS):
+        x.grad = torch.from_numpy(problem.grad(x.detach().numpy()))
+        optimizer.step()
+    reference = by_iterate(method, problem)
+    assert np.array_equal(x.detach().numpy(), reference.x)
+    for a, b in zip(optimizer.state[x]["slots"], reference.slots.values(), strict=True):
+        assert np.array_equal(a.numpy(), b)
+
+
+def test_float32_tensors_stay_float32():
+    torch = pytest.importorskip("torch")
+    from .doors import torch_optimizer
+
+    x = torch.ones(3, requires_grad=True)
+    optimizer = torch_optimizer([x], ml.adam(lr=0.1))
+    x.grad = torch.ones(3)
+    optimizer.step()
+    assert {x.dtype, *(s.dtype for s in optimizer.state[x]["slots"])} == {torch.float32}
+
+
+@pytest.mark.parametrize("norm", [np.inf, 2])
+def test_both_loops_stop_at_the_same_iteration(norm):
+    problem = ml.problem("beale")
+    for method in (ml.pid(), ml.adam(lr=0.05)):
+        a, b = ml.minimize(problem, method=method, norm=norm), ml.minimize(problem.f, problem.x0, method, norm=norm)
+        assert a.success
+        assert (a.nit, a.nfev, a.fun) == (b.nit, b.nfev, b.fun)

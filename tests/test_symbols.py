@@ -1,0 +1,80 @@
+"""SymPy walks through the rules: state space and transfer function come off the source that runs."""
+
+import pytest
+
+sp = pytest.importorskip("sympy")
+
+import momentumlab as ml  # noqa: E402
+from momentumlab.ops import norm, where  # noqa: E402
+from momentumlab.rule import rule  # noqa: E402
+
+from .doors import lam, same, state_space, transfer, z  # noqa: E402
+
+lr, beta, kd = sp.symbols("lr beta kd", positive=True)
+FAMILY = -((lr + kd) * z - kd) / ((z - 1) * (z - beta))
+
+
+def test_transfer_functions_are_those_of_theory():
+    assert same(transfer(ml.gradient_descent), -lr / (z - 1))
+    assert same(transfer(ml.pid), FAMILY)
+    assert same(transfer(ml.heavy_ball), FAMILY.subs(kd, 0))
+    assert same(transfer(ml.nesterov), FAMILY.subs(kd, lr * beta))
+    assert same(transfer(ml.nesterov_sgd), FAMILY.subs(kd, lr * beta))
+
+
+def test_rsgdm_is_nesterov_sgd_at_a_smaller_step():
+    assert same(transfer(ml.rsgdm), transfer(ml.nesterov_sgd, lr=lr * (1 - beta)))
+    assert not same(transfer(ml.rsgdm), transfer(ml.nesterov_sgd))
+
+
+def test_state_spaces_are_the_literal_realisations():
+    """rates.md §12."""
+    a, b, c, reported = state_space(ml.pid)
+    assert a == sp.Matrix([[1, beta, kd], [0, beta, kd], [0, 0, 0]])
+    assert sp.simplify(b - sp.Matrix([-lr - kd, -lr - kd, 1])) == sp.zeros(3, 1)
+    assert c == sp.Matrix([[1, 0, 0]]) == reported
+    a, b, _, _ = state_space(ml.rsgdm)
+    expected = sp.Matrix([[1, -lr * beta, -lr * beta**2, lr * beta * (1 - beta)], [0, beta, 0, 0], [0, 0, beta, beta - 1], [0, 0, 0, 0]])
+    assert sp.simplify(a - expected) == sp.zeros(4, 4)
+    assert sp.simplify(b - sp.Matrix([-lr * (1 - beta) * (1 + beta), 1 - beta, 1 - beta, 1])) == sp.zeros(4, 1)
+
+
+def test_nesterov_reports_its_own_iterate():
+    _, _, taken, reported = state_space(ml.nesterov)
+    assert (taken, reported) == (sp.Matrix([[1, 0]]), sp.Matrix([[0, 1]]))
+
+
+def test_linearity_is_found_by_walking():
+    assert state_space(ml.adam) is None
+    assert state_space(ml.heavy_ball.after(ml.l2)) is not None
+
+
+def test_l2_closes_a_loop_through_the_rule():
+    decay = sp.Symbol("weight_decay", positive=True)
+    open_loop = transfer(ml.heavy_ball)
+    assert same(transfer(ml.heavy_ball.after(ml.l2)), open_loop / (1 - decay * open_loop))
+
+
+@rule
+def preconditioned(
+    x, g, Bv, v=0.0, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta, shrink=lambda v, Bv, beta, kd: where(norm(beta * v - kd * Bv) > norm(v), 0.5, 1.0)
+):
+    """A rule with a product that a preconditioner supplies, and a number measured on whole vectors."""
+    v = shrink * (beta * v - kd * Bv) - lr * g
+    return x + v, v
+
+
+def test_products_of_a_preconditioner_are_inputs():
+    """With the exact Hessian, on the mode λ, the preconditioned rule has PID's characteristic polynomial (rules.md §5.2)."""
+    assert preconditioned.inputs == ("Bv",)
+    assert preconditioned.kinds["shrink"] == "measured"
+    a, b, _, _ = state_space(preconditioned, shrink=1)
+    closed = a + b * sp.Matrix([[lam, 0], [0, lam]])
+    a3, b3, c3, _ = state_space(ml.pid)
+    pid = (a3 + lam * b3 * c3).charpoly(z).as_expr()
+    assert same(closed.charpoly(z).as_expr() * z, pid)
+
+
+def test_minimize_says_that_it_has_no_preconditioner():
+    with pytest.raises(TypeError, match="needs Bv, a product that a preconditioner supplies"):
+        ml.minimize("rosenbrock", method=preconditioned(lr=0.1))

@@ -6,8 +6,8 @@ from .minimize import iterate, minimize
 from .problems import Problem, problem, problems
 from .result import History, Result, Status
 from .rule import GRADIENT, POINT, Method, Rule, Transform, load, rule, transform
-from .rules import *  # noqa: F403
+from .rules import *
 from .searches import Backtracking
-from .transforms import *  # noqa: F403
+from .transforms import *
 
 __version__ = "0.1.0"

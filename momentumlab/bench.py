@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,11 +30,12 @@ from .rules import heavy_ball
 
 METHOD = heavy_ball(lr=2e-4, beta=0.98)
 TOL = 1e-8
+ITERATION = "heavy ball on Rosenbrock, an iteration"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: medians of both sides in `unit`, the median of their ratios (or differences), and what it must reach."""
+    """One comparison: medians of both sides in `unit`, the median of their ratios, and what it must reach."""
 
     what: str
     peer: str
@@ -78,10 +80,14 @@ def table(rows: list[Row]) -> str:
     return markdown(head, cells, numbers={2, 3, 4, 5})
 
 
-def _pairs(what: str, peer: str, ours: Callable[[], float], theirs: Callable[[], float], target: float | None, repeats: int) -> Row:
+def _pairs(
+    what: str, peer: str, ours: Callable[[], float], theirs: Callable[[], float], target: float | None, repeats: int
+) -> Row:
     ours(), theirs()
     pairs = [(ours(), theirs()) for _ in range(repeats)]
-    return Row(what, peer, median(a for a, _ in pairs), median(b for _, b in pairs), median(a / b for a, b in pairs), target)
+    return Row(
+        what, peer, median(a for a, _ in pairs), median(b for _, b in pairs), median(a / b for a, b in pairs), target
+    )
 
 
 # ------------------------------------------------------------------ time per iteration
@@ -148,8 +154,12 @@ def _against_c() -> Iterator[Row]:
             descend = ctypes.CDLL(str(library)).descend
             descend.restype = ctypes.c_long
             for n, target in ((2, 1.25), (10, None), (100, 1.1), (1000, 1.1)):
-                peer = lambda n=n, descend=descend: _per_iteration(lambda maxiter: _c(descend, n, maxiter))
-                yield _pairs(f"heavy ball, an iteration, n = {n}", label, lambda n=n: _ours(n), peer, None if "FMA" in label else target, 9)
+                must = None if "FMA" in label else target
+                yield _pairs(f"{ITERATION}, n = {n}", label, partial(_ours, n), partial(_theirs, descend, n), must, 9)
+
+
+def _theirs(descend: Callable, n: int) -> float:
+    return _per_iteration(lambda maxiter: _c(descend, n, maxiter))
 
 
 def _c(descend: Callable, n: int, maxiter: int) -> tuple[float, int]:
@@ -194,8 +204,8 @@ def _against_jax() -> Iterator[Row]:
         return time.perf_counter() - began, k
 
     for n, target in ((2, 1.15), (100, 1.0)):
-        peer = lambda n=n: _per_iteration(lambda maxiter: run(n, maxiter))
-        yield _pairs(f"heavy ball, an iteration, n = {n}", "JAX while_loop", lambda n=n: _ours(n), peer, target, 9)
+        peer = partial(_per_iteration, partial(run, n))
+        yield _pairs(f"{ITERATION}, n = {n}", "JAX while_loop", partial(_ours, n), peer, target, 9)
 
 
 # ------------------------------------------------------------------ whole calls and whole processes
@@ -237,7 +247,14 @@ WARM = "import momentumlab as ml; print(ml.minimize('stiff_quadratic', method=ml
 def _processes() -> Iterator[Row]:
     solve = lambda: _process("-m", "momentumlab", "solve", "rosenbrock")
     yield _pairs("process: solve rosenbrock", "script with SciPy BFGS", solve, lambda: _process("-c", BFGS), 1.2, 9)
-    yield _pairs("process: import momentumlab", "import numpy", lambda: _process("-c", "import momentumlab"), lambda: _process("-c", "import numpy"), 1.5, 15)
+    yield _pairs(
+        "process: import momentumlab",
+        "import numpy",
+        lambda: _process("-c", "import momentumlab"),
+        lambda: _process("-c", "import numpy"),
+        1.5,
+        15,
+    )
     constants = iter(np.random.default_rng().random(100))
     new, warm = lambda: _process("-c", NJIT.format(constant=next(constants))), lambda: _process("-c", WARM)
     new(), warm()
@@ -247,7 +264,9 @@ def _processes() -> Iterator[Row]:
 
 def _process(*arguments: str) -> float:
     environment = {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
-    return _timed(lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment))
+    return _timed(
+        lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
+    )
 
 
 def _timed(run: Callable[[], Any]) -> float:

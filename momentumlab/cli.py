@@ -14,7 +14,7 @@ from .files import replacing
 from .minimize import as_method, minimize
 from .problems import Problem, problem, problems
 from .result import Result, Status
-from .rule import Method, load
+from .rule import Method, Rule, load
 
 DESCRIPTION = "Momentum methods for smooth optimisation."
 EXAMPLES = """\
@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("momentumlab", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "momentumlab", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -70,12 +72,14 @@ def _parser() -> argparse.ArgumentParser:
     race.add_argument("--csv", action="store_true", help="print CSV")
 
     for added in (solve, race):
-        many = added is race
         added.add_argument(
             "--rule", nargs="+", action="append", metavar=("NAME", "VALUE"),
-            help=f"a rule's name or path/to/file.py:name, then its hyperparameters, such as lr=0.01{'; repeat for more rules' if many else ''}",
+            help="a rule's name or path/to/file.py:name, then its hyperparameters, such as lr=0.01"
+            + "; repeat for more rules" * (added is race),
         )  # fmt: skip
-        added.add_argument("--tol", type=float, default=1e-6, help="tolerance on the norm of the gradient (default %(default)g)")
+        added.add_argument(
+            "--tol", type=float, default=1e-6, help="tolerance on the norm of the gradient (default %(default)g)"
+        )
         added.add_argument("--norm", type=float, default=math.inf, help="inf or 2 (default %(default)s)")
         added.add_argument("--maxiter", type=int, help="at most this many iterations")
         added.add_argument("--time-limit", type=float, help="seconds after which to stop")
@@ -116,7 +120,11 @@ def _solve(arguments: argparse.Namespace) -> int:
         fstar = chosen[0].fstar
         _save(convergence({str(methods[0]): result}, fstar=fstar if math.isfinite(fstar) else None), arguments.plot)
     if arguments.json:
-        record = {"problem": chosen[0].name, "method": str(methods[0]), **{k: v for k, v in result.items() if k not in ("history", "jac")}}
+        record = {
+            "problem": chosen[0].name,
+            "method": str(methods[0]),
+            **{k: v for k, v in result.items() if k not in ("history", "jac")},
+        }
         print(json.dumps({k: _plain(v) for k, v in record.items()}, indent=2))
     else:
         print(result)
@@ -129,7 +137,7 @@ def _quick(p: Problem, x0: Any, method: Method, **limits: Any) -> Result:
         result = minimize(p.f, p.x0 if x0 is None else x0, method, **{**limits, "time_limit": START_SECONDS})
         if result.status != Status.TIME_LIMIT:
             return result
-    return minimize(p, x0, method, **limits)
+    return minimize(p, x0, method, progress=True, **limits)
 
 
 def _compare(arguments: argparse.Namespace) -> int:
@@ -154,7 +162,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 def _understood(function: Callable, *args: Any, **options: Any) -> Any:
     try:
         return function(*args, **options)
-    except (TypeError, ValueError, OSError, SyntaxError) as error:
+    except (TypeError, ValueError, OSError) as error:
         raise Usage(str(error)) from error
 
 
@@ -177,16 +185,27 @@ def _methods(arguments: argparse.Namespace) -> list[Method]:
 
 def _method(name: str, words: list[str]) -> Method:
     if name.endswith(".py") or ".py:" in name:
-        chosen = _understood(load, name)
+        chosen = _loaded(name)
     else:
         chosen = _understood(as_method, name).base
     hyper = {}
     for word in words:
         hyperparameter, equals, text = word.partition("=")
         if not equals:
-            raise Usage(f"--rule {name}: {word!r} is not of the form name=value; give each further rule a --rule of its own")
+            raise Usage(
+                f"--rule {name}: {word!r} is not of the form name=value; give each further rule a --rule of its own"
+            )
         hyper[hyperparameter] = _value(hyperparameter, text)
     return chosen if isinstance(chosen, Method) and not hyper else _understood(chosen, **hyper)
+
+
+def _loaded(name: str) -> Rule | Method:
+    try:
+        return load(name)
+    except (FileNotFoundError, ValueError) as error:
+        raise Usage(str(error)) from error
+    except Exception as error:  # whatever the user's file raises
+        raise Usage(f"--rule {name}: {type(error).__name__}: {error}") from error
 
 
 def _value(name: str, text: str) -> Any:

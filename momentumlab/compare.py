@@ -124,15 +124,14 @@ def compare(
     Examples
     --------
     >>> from momentumlab import compare, heavy_ball, pid
-    >>> print(compare("mccormick", [heavy_ball(), pid()]).table())  # doctest: +SKIP
+    >>> [run.result.nit for run in compare("mccormick", [heavy_ball(), pid()]).runs]
+    [284, 33]
     """
     from tqdm import tqdm
 
-    chosen = [p if isinstance(p, Problem) else problem(p) for p in ([problems] if isinstance(problems, (str, Problem)) else problems)]
-    if isinstance(methods, (str, Method, Rule)):
-        methods = [methods]
-    named = dict(methods) if isinstance(methods, Mapping) else {str(as_method(m)): m for m in methods}
-    labelled = {label: as_method(m) for label, m in named.items()}
+    listed = [problems] if isinstance(problems, (str, Problem)) else problems
+    chosen = [p if isinstance(p, Problem) else problem(p) for p in listed]
+    labelled = _labelled(methods)
     options: dict[str, Any] = dict(tol=tol, norm=norm, time_limit=time_limit)
     runs = []
     with tqdm(total=len(chosen) * len(labelled), unit="run", delay=2, disable=None, leave=False) as bar:
@@ -145,6 +144,16 @@ def compare(
                 if run.result.status == Status.INTERRUPTED:
                     return Comparison(tuple(runs))
     return Comparison(tuple(runs))
+
+
+def _labelled(methods: Any) -> dict[str, Method]:
+    if isinstance(methods, Mapping):
+        return {str(label): as_method(m) for label, m in methods.items()}
+    labelled: dict[str, Method] = {}
+    for method in map(as_method, [methods] if isinstance(methods, (str, Method, Rule)) else methods):
+        again = sum(str(m) == str(method) for m in labelled.values())
+        labelled[f"{method} ({again + 1})" if again else str(method)] = method
+    return labelled
 
 
 def _timed(p: Problem, label: str, method: Method, repeats: int, **options: Any) -> Run:
@@ -179,7 +188,10 @@ def markdown(head: list[str], rows: list[list[str]], numbers: set[int]) -> str:
     """A Markdown table that reads as a table in a terminal too; the columns in `numbers` are flush right."""
     widths = [max(len(row[j]) for row in [head, *rows]) for j in range(len(head))]
     rule = [f"{'-' * (w - 1)}:" if j in numbers else "-" * w for j, w in enumerate(widths)]
-    lines = [[c.rjust(w) if j in numbers else c.ljust(w) for j, (c, w) in enumerate(zip(row, widths, strict=True))] for row in (head, *rows)]
+    lines = [
+        [c.rjust(w) if j in numbers else c.ljust(w) for j, (c, w) in enumerate(zip(row, widths, strict=True))]
+        for row in (head, *rows)
+    ]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (lines[0], rule, *lines[1:]))
 
 

@@ -9,32 +9,42 @@ import hashlib
 import inspect
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, ClassVar
 
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 from numba.core.errors import NumbaError
 from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
 
+from .hyper import BLOCK
 from .objective import Objective, located
 from .result import Evaluated, History, Step
-from .rule import BLOCK, Method, Rule
+from .rule import Method, Rule
 from .searches import accepts, backtrack
 
 PAUSE, LOOK, FULL, SEARCH = range(4)
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 OBJECTIVE = float64(float64[::1], float64[::1])
+SCOPE = dict(
+    PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, SEARCH=SEARCH, inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64,
+    sqrt=np.sqrt, maximum=np.maximum, minimum=np.minimum, empty=np.empty,
+)  # fmt: skip
+"""What the texts of `trace` may name."""
 
 
 # ------------------------------------------------------------------ objectives
 
 
 @lru_cache(maxsize=256)
-def objective(function: Callable) -> Callable:
+def objective(function: Any) -> Callable:
     """f(x, g), which returns the value and writes the gradient, compiled to be passed as a pointer."""
     if not hasattr(function, "py_func"):
-        return njit(OBJECTIVE, error_model="numpy", cache=_cacheable(function))(function)
+        return (
+            _njit(OBJECTIVE, function)
+            if function.__closure__ is None
+            else njit(OBJECTIVE, error_model="numpy")(function)
+        )
     if function._can_compile:
         function.compile(OBJECTIVE)
     if OBJECTIVE.args in function.overloads:
@@ -55,8 +65,11 @@ def pair(fun: Callable, jac: Callable) -> Callable | None:
         return None
 
 
-def _cacheable(function: Callable) -> bool:
-    return function.__closure__ is None
+def _njit(signature: Any, function: Callable, **options: Any) -> Callable:
+    try:
+        return njit(signature, cache=True, error_model="numpy", **options)(function)
+    except RuntimeError:  # there is nowhere to write a cache
+        return njit(signature, error_model="numpy", **options)(function)
 
 
 # ------------------------------------------------------------------ the driver
@@ -65,14 +78,14 @@ def _cacheable(function: Callable) -> bool:
 class RuleType(types.Dummy):
     """The Numba type of a rule: what it does, not what it is called."""
 
-    texts: dict[str, str] = {}
+    texts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, digest: str) -> None:
         self.digest = digest
         super().__init__(f"Rule({digest})")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _type_of(text: str) -> RuleType:
     digest = hashlib.sha256((text + inspect.getsource(accepts)).encode()).hexdigest()[:16]
     RuleType.texts[digest] = text
@@ -97,28 +110,28 @@ def _descend(*args):
 
 
 @overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
-def _written(rule, objective, point, g, slots, table, first, stop, tol, limit, euclidean, step, tested, old, work, log, path, counts, values):
-    names = dict(sqrt=np.sqrt, maximum=np.maximum, minimum=np.minimum, empty=np.empty, int64=np.int64, float64=np.float64, inf=np.inf, nan=np.nan)
-    scope = {**names, "PAUSE": PAUSE, "LOOK": LOOK, "FULL": FULL, "SEARCH": SEARCH, "accepts": njit(accepts)}
+def _written(rule, objective, point, g, slots, table, bounds, record):
+    scope = dict(SCOPE, accepts=njit(accepts))
     exec(RuleType.texts[rule.digest], scope)  # noqa: S102 - text written by `trace`
     return scope["descend"]
 
 
-def _drive(rule, objective, point, g, slots, table, first, stop, tol, limit, euclidean, step, tested, old, work, log, path, counts, values):
-    return _descend(rule, objective, point, g, slots, table, first, stop, tol, limit, euclidean, step, tested, old, work, log, path, counts, values)
+def _drive(rule, objective, point, g, slots, table, bounds, record):
+    return _descend(rule, objective, point, g, slots, table, bounds, record)
 
 
-@lru_cache(maxsize=None)
+def driver(rule: Rule) -> Callable:
+    """The compiled loop around a rule; its arguments are those of the text that `trace.descend` writes."""
+    return _driver(_type_of(rule.text))
+
+
+@cache
 def _driver(kind: RuleType) -> Callable:
-    vector, matrix, rows = float64[::1], float64[:, ::1], types.Array(float64, 2, "C", readonly=True)
-    tests = (int64, int64, float64, float64, boolean, float64, boolean)
-    arrays = (matrix, matrix, matrix, matrix, int64[::1], vector)
-    signature = int64(kind, types.FunctionType(OBJECTIVE), vector, vector, matrix, rows, *tests, *arrays)
-    options = dict(error_model="numpy", nogil=True)
-    try:
-        return njit(signature, cache=True, **options)(_drive)
-    except RuntimeError:  # there is nowhere to write a cache
-        return njit(signature, **options)(_drive)
+    vector, matrix, table = float64[::1], float64[:, ::1], types.Array(float64, 2, "C", readonly=True)
+    bounds = types.Tuple((int64, int64, float64, float64, boolean, float64, boolean))
+    record = types.Tuple((matrix, matrix, matrix, matrix, int64[::1], vector))
+    pointer = types.FunctionType(OBJECTIVE)
+    return _njit(int64(kind, pointer, vector, vector, matrix, table, bounds, record), _drive, nogil=True)
 
 
 class Loop:
@@ -129,7 +142,16 @@ class Loop:
     """
 
     def __init__(
-        self, objective: Objective, method: Method, x0: np.ndarray, history: History, *, tol: float, bound: float, euclidean: bool, every: int
+        self,
+        objective: Objective,
+        method: Method,
+        x0: np.ndarray,
+        history: History,
+        *,
+        tol: float,
+        bound: float,
+        euclidean: bool,
+        every: int,
     ) -> None:
         self.objective, self.rule = objective, method.rule
         self.history, self.every = history, every
@@ -178,7 +200,7 @@ class Loop:
                 self._step_back()
                 yield self
                 yield bad
-            elif reason != FULL:
+            else:
                 self.pace = (self.k - k) / (time.perf_counter() - began)
                 yield self
 
@@ -190,10 +212,16 @@ class Loop:
             stop = min(stop, first + BLOCK)
         counts[1], counts[2] = history._rows, history._stride
         try:
-            return _driver(_type_of(self.rule.text))(
-                self.rule, self.objective.native, self.x, self.jac, self.memory, table, first, stop,
-                *self.tests, self.step, tested, self.old, self.work, history._log, history._path, counts, self.values,
-            )  # fmt: skip
+            return driver(self.rule)(
+                self.rule,
+                self.objective.native,
+                self.x,
+                self.jac,
+                self.memory,
+                table,
+                (first, stop, *self.tests, self.step, tested),
+                (self.old, self.work, history._log, history._path, counts, self.values),
+            )
         except Exception as error:
             stepped = counts[0] > counts[4]
             located(error, self.x if stepped else self.work[0])

@@ -1,12 +1,17 @@
-"""Hyperparameters: numbers in a range that goes with their name, or functions whose argument names say what they need."""
+"""Hyperparameters: numbers in the range of their name, or functions whose argument names say what they need."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from inspect import Parameter, signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from .rule import Rule
+
+BLOCK = 4096  # rows of hyperparameters that are computed together
 
 RANGES = {
     name: text
@@ -61,7 +66,8 @@ def resolve(hyper: Mapping[str, Any], names: Iterable[str], known: Mapping[str, 
 
 def kinds(owner: str, hyper: Mapping[str, Any], vectors: Iterable[str]) -> dict[str, str]:
     """name -> "constant", "scheduled" (moves with k) or "measured" (needs vectors of the iteration), transitively."""
-    vectors, found, open_ = set(vectors), {}, []
+    vectors, found = set(vectors), {}
+    open_: list[str] = []
 
     def kind(name: str, asker: str = "") -> str:
         if name == "k":
@@ -70,7 +76,8 @@ def kinds(owner: str, hyper: Mapping[str, Any], vectors: Iterable[str]) -> dict[
             return "measured"
         if name not in hyper:
             takes = ", ".join(["k (the iteration, from 1)", *hyper])
-            raise TypeError(f"{owner}: the function given for {asker} asks for {name!r}, which {owner} does not have; it may ask for {takes}")
+            lacks = f"{owner}: the function given for {asker} asks for {name!r}, which {owner} does not have"
+            raise TypeError(f"{lacks}; it may ask for {takes}")
         if name in open_:
             raise TypeError(f"{owner}: {' and '.join(open_)} are functions of each other; one of them must be a number")
         if name not in found:
@@ -108,7 +115,9 @@ def number(owner: str, name: str, value: Any) -> float:
             raise TypeError
         number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{owner}: {name} = {value!r} is not a number; give a number in {range_of(name)} or a function of k") from None
+        raise TypeError(
+            f"{owner}: {name} = {value!r} is not a number; give a number in {range_of(name)} or a function of k"
+        ) from None
     if not inside(name, number):
         raise ValueError(f"{owner}: {name} = {value!r} is outside its range {range_of(name)}")
     return number
@@ -127,3 +136,29 @@ def shown(value: Any) -> str:
         return f"f({', '.join(arguments(value))})"
     except (TypeError, ValueError):
         return repr(value)
+
+
+# ------------------------------------------------------------------ rows of numbers
+
+
+@lru_cache(maxsize=16)
+def table(rule: "Rule", first: int, known: tuple[tuple[str, float], ...]) -> np.ndarray:
+    """See `Rule.table`."""
+    moving = any(kind == "scheduled" for kind in rule.kinds.values())
+    k = np.arange(first + 1, first + 1 + (BLOCK if moving else 1), dtype=float)
+    given = dict(known)
+    try:  # all rows at once where the functions allow it, else row by row (a schedule with an if in it)
+        columns = resolve(rule.hyper, rule.columns, {**given, "k": k})
+        rows = np.column_stack([np.broadcast_to(c, k.shape) for c in columns]) if columns else np.empty((1, 0))
+    except (TypeError, ValueError):
+        rows = np.array(
+            [resolve(rule.hyper, rule.columns, {**given, "k": i}) for i in k.astype(int).tolist()], dtype=float
+        )
+    rows = np.ascontiguousarray(rows, dtype=float)
+    for name, column in zip(rule.columns, rows.T, strict=True):
+        if name not in given and not inside(name, column):
+            at = next(i for i, value in enumerate(column) if not inside(name, value))
+            where = f"{name} is {column[at]:.6g} at iteration k = {int(k[at])}"
+            raise ValueError(f"{rule.name}: {where}, outside its range {range_of(name)}")
+    rows.flags.writeable = False
+    return rows

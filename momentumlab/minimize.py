@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ def minimize(
     callback: Callable | None = None,
     history: bool = True,
     time_limit: float | None = None,
+    progress: bool = False,
 ) -> Result:
     """Minimise a smooth function of several variables.
 
@@ -76,6 +77,8 @@ def minimize(
         Whether to keep `Result.history`.
     time_limit : float, optional
         Seconds after which to stop.
+    progress : bool, optional
+        Whether to show a bar, at a terminal, once the run has taken two seconds.
 
     Returns
     -------
@@ -111,26 +114,29 @@ def minimize(
 
     kept = History(x.size)
     size = _euclidean if norm == 2 else _largest
-    began, status, last, f0 = time.perf_counter(), None, None, 0.0
-
-    def result(status: Status) -> Result:
-        return _result(status, last, objective, kept if history else None)
-
+    every = 1 if report else max(maxiter, 1)
+    steps = _loop(objective, method, x, kept, tol=tol or -1.0, euclidean=norm == 2, every=every)
+    began, f0 = time.perf_counter(), 0.0
+    last: Step | None = None
+    status: Status | None = None
     try:
-        for step in _loop(objective, method, x, kept, tol=tol or -1.0, euclidean=norm == 2, every=1 if report else max(maxiter, 1)):
-            gnorm = size(step.jac)
+        for step in _shown(steps, maxiter) if progress else steps:
             if last is None:
-                last, f0 = step, step.fun
+                last, f0 = step, abs(step.fun)
             if not (math.isfinite(step.fun) and np.isfinite(step.jac).all()):
                 status = Status.NONFINITE
                 break
-            last = step
+            last, gnorm = step, size(step.jac)
             kept.record(step, gnorm)
-            if report is not None and step.k and report(result(Status.ITERATION_LIMIT)):
+            if (
+                report
+                and step.k
+                and report(_result(Status.ITERATION_LIMIT, step, objective, kept if history else None))
+            ):
                 status = Status.CALLBACK
-            elif 0 < tol and gnorm <= tol:
+            elif tol > 0 and gnorm <= tol:
                 status = Status.CONVERGED if size(objective(step.x)[1]) <= tol else Status.UNREPRODUCIBLE
-            elif not abs(step.fun) < DIVERGED * max(1.0, abs(f0)):
+            elif not abs(step.fun) < DIVERGED * max(1.0, f0):
                 status = Status.DIVERGED
             elif step.k >= maxiter:
                 status = Status.ITERATION_LIMIT
@@ -141,15 +147,16 @@ def minimize(
         else:
             status = Status.NO_STEP
     except KeyboardInterrupt:
-        status = Status.INTERRUPTED
         if last is None:
             raise
+        status = Status.INTERRUPTED
     except Exception as error:
         if last is not None:
-            error.result = result(Status.RAISED)  # type: ignore[attr-defined]
+            error.result = _result(Status.RAISED, last, objective, kept if history else None)  # type: ignore[attr-defined]
             error.add_note(f"after {last.k} iterations; the run so far is this exception's .result")
         raise
-    return result(status)
+    assert last is not None
+    return _result(status, last, objective, kept if history else None)
 
 
 def iterate(
@@ -179,7 +186,7 @@ def iterate(
     ...     if step.fun < 1:
     ...         break
     >>> step.k, sorted(step.slots)
-    (55, ['v'])
+    (39, ['v'])
     """
     objective, x = _objective(fun, x0, jac, args)
     return _steps(objective, as_method(method), x)
@@ -195,7 +202,8 @@ def as_method(method: Method | Rule | str | None) -> Method:
     if not isinstance(found, Method):
         raise TypeError(f"method = {method!r}; give a method such as heavy_ball(lr=0.01), a rule, or the name of one")
     if found.rule.inputs:
-        raise TypeError(f"{found.name} needs {', '.join(found.rule.inputs)}, a product that a preconditioner supplies; minimize has none to give it")
+        needs = f"{found.name} needs {', '.join(found.rule.inputs)}, a product that a preconditioner supplies"
+        raise TypeError(f"{needs}; minimize has none to give it")
     return found
 
 
@@ -213,7 +221,7 @@ def _loop(objective: Objective, method: Method, x: np.ndarray, history: History,
 def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step]:
     rule, k, size = method.rule, 0, method.search.first if method.search else 0.0
     f, g = objective(x)
-    slots = rule.start(x, g, rule.row(1, **method.found(size)))
+    slots: Sequence[np.ndarray] = rule.start(x, g, rule.row(1, **method.found(size)))
     while True:
         memory = dict(zip(rule.slots, slots, strict=True))
         yield Evaluated(k, x, f, g, memory, memory.get("x", x))
@@ -226,6 +234,16 @@ def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step
             x, *slots = rule.advance(x, g, slots, rule.row(k + 1, **method.found(size)))
         f, g = objective(x)
         k += 1
+
+
+def _shown(steps: Iterator[Step], maxiter: int) -> Iterator[Step]:
+    from tqdm import tqdm
+
+    with tqdm(total=maxiter, unit="iteration", unit_scale=True, delay=2, disable=None, leave=False) as bar:
+        for step in steps:
+            bar.set_postfix_str(f"f = {step.fun:.6g}", refresh=False)
+            bar.update(step.k - bar.n)
+            yield step
 
 
 # ------------------------------------------------------------------ arguments and results
@@ -264,15 +282,21 @@ def _euclidean(g: np.ndarray) -> float:
 
 def _reporter(callback: Callable) -> Callable[[Result], bool]:
     """Call back in one of SciPy's two forms; True where it wants to stop."""
+    parameters: Mapping[str, Parameter]
     try:
         parameters = signature(callback).parameters
     except (TypeError, ValueError):
         parameters = {}
-    whole = set(parameters) == {"intermediate_result"} and all(p.kind is not Parameter.POSITIONAL_ONLY for p in parameters.values())
+    whole = set(parameters) == {"intermediate_result"} and all(
+        p.kind is not Parameter.POSITIONAL_ONLY for p in parameters.values()
+    )
 
     def report(result: Result) -> bool:
         try:
-            callback(intermediate_result=result) if whole else callback(result.x)
+            if whole:
+                callback(intermediate_result=result)
+            else:
+                callback(result.x)
         except StopIteration:
             return True
         return False
@@ -333,7 +357,15 @@ def scipy_method(
         options.setdefault("tol", gtol)
     if options.get("tol") is None:
         options.pop("tol", None)
-    found = minimize(fun, x0, method, args=args, jac=jac or None, callback=callback, **{n: v for n, v in options.items() if n in known})
+    found = minimize(
+        fun,
+        x0,
+        method,
+        args=args,
+        jac=jac or None,
+        callback=callback,
+        **{n: v for n, v in options.items() if n in known},
+    )
     if disp:
         print(found.message)
     return OptimizeResult(found)

@@ -54,7 +54,10 @@ class Objective:
             self.scheme = jac or "2-point"
             self._both = self._differences
         else:
-            raise ValueError(f"jac = {jac!r} is not understood; give a callable, True where fun returns (f, g), or one of {', '.join(map(repr, SCHEMES))}")
+            raise ValueError(
+                f"jac = {jac!r} is not understood; give a callable, True where fun returns (f, g), "
+                f"or one of {', '.join(map(repr, SCHEMES))}"
+            )
 
     def _go_native(self, *functions: Callable) -> None:
         from . import compiled
@@ -113,7 +116,10 @@ class Objective:
             self.nfev += 1
             value = np.asarray(self._fun(z, *self.args))
             if value.dtype.kind != "c" or value.size != 1:
-                raise TypeError(f"fun returned {_short(value)} for a complex x; jac='cs' needs a complex number there, else take '2-point' or '3-point'")
+                raise TypeError(
+                    f"fun returned {_short(value)} for a complex x; jac='cs' needs a complex number there, "
+                    "else take '2-point' or '3-point'"
+                )
             return float(value.imag.item() / h)
         ahead, behind = x.copy(), x.copy()
         ahead[i] += h
@@ -139,14 +145,13 @@ def located(error: Exception, x: np.ndarray) -> None:
 def start(x0: Any) -> np.ndarray:
     """x0 as a fresh vector of float64, or a sentence on what is wrong with it."""
     try:
-        given = np.asarray(x0)
-        if given.dtype.kind not in "fiubO":
-            raise TypeError
-        x = np.array(given, dtype=np.float64, order="C")
+        x = _reals(x0)
     except (TypeError, ValueError):
         raise TypeError(f"x0 = {_short(x0)} is not a vector of real numbers") from None
     if x.ndim > 1:
-        raise ValueError(f"x0 has shape {x.shape}; it must have one dimension: pass x0.ravel() and reshape inside the objective")
+        raise ValueError(
+            f"x0 has shape {x.shape}; it must have one dimension: pass x0.ravel() and reshape inside the objective"
+        )
     x = x.reshape(-1)
     if x.size == 0:
         raise ValueError("x0 is empty; it needs at least one component")
@@ -160,26 +165,33 @@ def number(value: Any) -> float:
     """What an objective returned, as a float."""
     if isinstance(value, float):
         return float(value)
-    array = np.asarray(value)
-    if array.size != 1 or array.dtype.kind not in "fiubO":
-        raise TypeError(f"fun returned {_short(value)}; it must return one real number")
     try:
-        return float(array.item())
+        return _reals(value).item()
     except (TypeError, ValueError):
         raise TypeError(f"fun returned {_short(value)}; it must return one real number") from None
 
 
 def vector(value: Any, n: int, source: str) -> np.ndarray:
     """What a gradient returned, as a fresh vector of n float64."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiubO":
-        raise TypeError(f"{source} returned {_short(value)}; it must return {n} real numbers")
-    if array.size != n:
-        raise ValueError(f"{source} returned shape {array.shape}; x has {n} component{'s' * (n > 1)}, so it must be ({n},)")
     try:
-        return np.array(array, dtype=np.float64, order="C").reshape(n)
+        reals = _reals(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{source} returned {_short(value)}; it must return {n} real numbers") from None
+        raise TypeError(f"{source} returned {_short(value)}; it must return {n} real number{'s' * (n > 1)}") from None
+    if reals.size != n:
+        raise ValueError(
+            f"{source} returned shape {reals.shape}; x has {n} component{'s' * (n > 1)}, so it must be ({n},)"
+        )
+    return reals.reshape(n)
+
+
+def _reals(value: Any) -> np.ndarray:
+    """A fresh array of float64; TypeError or ValueError for text, dates, None and complex numbers."""
+    array = np.asarray(value)
+    if array.dtype.kind == "O":
+        return np.array([float(v) for v in array.ravel()]).reshape(array.shape)
+    if array.dtype.kind not in "fiub":
+        raise TypeError
+    return np.array(array, dtype=np.float64, order="C")
 
 
 def _writes_gradient(fun: Callable, extra: int) -> bool:
@@ -187,7 +199,11 @@ def _writes_gradient(fun: Callable, extra: int) -> bool:
         parameters = list(signature(getattr(fun, "py_func", fun)).parameters.values())
     except (TypeError, ValueError):
         return False
-    required = [p for p in parameters if p.default is Parameter.empty and p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
+    required = [
+        p
+        for p in parameters
+        if p.default is Parameter.empty and p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    ]
     return len(required) == 2 + extra and (is_compiled(fun) or required[1].name == "g")
 
 

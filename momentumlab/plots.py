@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (8, 3)), (0, (1, 1)))
-RC = {
+RC: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -44,7 +44,9 @@ def convergence(runs: Mapping[str, Result], fstar: float | None = None) -> Figur
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 2.8), layout="constrained")
         for j, (label, result) in enumerate(runs.items()):
             history = _history(label, result)
-            left.plot(history.k, history.fun if fstar is None else _positive(history.fun - fstar), label=label, **style(j))
+            left.plot(
+                history.k, history.fun if fstar is None else _positive(history.fun - fstar), label=label, **style(j)
+            )
             right.plot(history.k, _positive(history.gnorm), **style(j))
         left.set_yscale("linear" if fstar is None else "log")
         right.set_yscale("log")
@@ -72,7 +74,9 @@ def race(comparison: "Comparison") -> Figure:
     flat = [p for p in runs if p.dim == 2]
     with plt.rc_context(RC):
         rows = 2 if flat else 1
-        figure, grid = plt.subplots(rows, len(runs), figsize=(max(2.5 * len(runs), 4.0), 2.4 * rows + 0.4), layout="constrained", squeeze=False)
+        figure, grid = plt.subplots(
+            rows, len(runs), figsize=(max(2.5 * len(runs), 4.0), 2.4 * rows + 0.4), layout="constrained", squeeze=False
+        )
         for column, (problem, results) in zip(grid.T, runs.items(), strict=True):
             if problem in flat:
                 _paths(column[0], problem, results)

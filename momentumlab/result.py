@@ -32,12 +32,12 @@ class Status(IntEnum):
 SENTENCES = {
     Status.CONVERGED: "The gradient is within the tolerance.",
     Status.ITERATION_LIMIT: "The iteration limit was reached.",
-    Status.NO_STEP: "The search found no step size that decreases the objective; rounding or a wrong gradient are the usual reasons.",
-    Status.NONFINITE: "The objective or its gradient became inf or nan; the last finite point is kept. A smaller lr may help.",
-    Status.DIVERGED: "The objective left all bounds: the method diverges (a smaller lr may help) or there is no minimum.",
+    Status.NO_STEP: "The search found no step size that decreases the objective; is the gradient right?",
+    Status.NONFINITE: "The objective or its gradient became inf or nan; the last finite point is kept.",
+    Status.DIVERGED: "The objective left all bounds: lr is too large, or there is no minimum.",
     Status.TIME_LIMIT: "The time limit was reached.",
     Status.INTERRUPTED: "Interrupted from the keyboard.",
-    Status.UNREPRODUCIBLE: "The gradient met the tolerance, but not when it was evaluated again: the objective is not a function of x alone.",
+    Status.UNREPRODUCIBLE: "The gradient met the tolerance, but not when evaluated again: it depends on more than x.",
     Status.RAISED: "The objective or the callback raised an exception.",
     Status.CALLBACK: "The callback raised StopIteration.",
 }
@@ -183,7 +183,10 @@ class Result(dict):
     def __repr__(self) -> str:
         width = max(map(len, self), default=0) + 1
         with np.printoptions(precision=4, threshold=8, edgeitems=3):
-            lines = [f"{key.rjust(width)}: {str(value) if isinstance(value, (str, np.ndarray)) else repr(value)}" for key, value in self.items()]
+            lines = [
+                f"{key.rjust(width)}: {str(value) if isinstance(value, (str, np.ndarray)) else repr(value)}"
+                for key, value in self.items()
+            ]
         return "\n".join(line.replace("\n", "\n" + " " * (width + 2)) for line in lines)
 
     def plot(self, fstar: float | None = None) -> "Figure":

@@ -21,21 +21,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from importlib import import_module
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature, cleandoc, signature
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from . import trace
 from .errors import unknown
-from .hyper import arguments, inside, kinds, number, range_of, resolve, shown
+from .hyper import BLOCK, arguments, kinds, number, range_of, resolve, shown, table
 from .searches import Backtracking
-
-BLOCK = 4096  # rows of hyperparameters that are computed together
 
 
 class Start(Enum):
@@ -76,7 +74,9 @@ def transform(step: Callable) -> Transform:
     parameters = list(signature(step).parameters.values())
     names = [p.name for p in parameters[:2]]
     if names not in (["x", "g"], ["x", "x_next"]):
-        raise TypeError(f"transform {step.__name__}: its first arguments are {', '.join(names)}; they must be x, g or x, x_next")
+        raise TypeError(
+            f"transform {step.__name__}: its first arguments are {', '.join(names)}; they must be x, g or x, x_next"
+        )
     hyper = {p.name: p.default for p in parameters[2:] if p.default is not Parameter.empty}
     return Transform(step, step.__name__, names[1], tuple(p.name for p in parameters[2:]), hyper)
 
@@ -187,10 +187,10 @@ class Rule:
         return g
 
     def row(self, k: int, **known: float) -> dict[str, float]:
-        """The hyperparameters of iteration k (the first is 1) that are known before the step; `known` replaces some."""
+        """The hyperparameters of iteration k, from 1, that are known before its step; `known` replaces some."""
         first = (k - 1) // BLOCK * BLOCK
-        table = self.table(first, **known)
-        return dict(zip(self.columns, table[min(k - 1 - first, len(table) - 1)].tolist(), strict=True))
+        rows = self.table(first, **known)
+        return dict(zip(self.columns, rows[min(k - 1 - first, len(rows) - 1)].tolist(), strict=True))
 
     def table(self, first: int, **known: float) -> np.ndarray:
         """Rows for iterations first + 1, ..., first + BLOCK, or one row where nothing moves with k.
@@ -198,7 +198,7 @@ class Rule:
         Every loop reads its numbers here, in whole blocks: NumPy's pow on a vector and C's on a number
         differ in the last bit.
         """
-        return _table(self, first, tuple(known.items()))
+        return table(self, first, tuple(known.items()))
 
     # -------------------------------------------------------------- rules made from it
 
@@ -234,10 +234,10 @@ class Rule:
 
     def named(self, name: str, doc: str) -> "Rule":
         """The same rule under a name and a paragraph of its own."""
-        return replace(self, name=name, doc=doc, origin=self.origin or ("named", self, (name, doc)))
+        return replace(self, name=name, doc=doc, origin=("named", self, (name, doc)))
 
     def tuned(self, mu: float | None = None, L: float | None = None) -> "Method":
-        """Bind what theory says for μ-strongly convex, L-smooth functions.
+        """Bind what theory says for μ-strongly convex, L-smooth functions; what `having` set stays.
 
         >>> from momentumlab import nesterov
         >>> nesterov.tuned(mu=1, L=4)
@@ -257,19 +257,24 @@ class Rule:
     def __call__(self, *, search: Backtracking | None = None, **hyper: Any) -> "Method":
         """Bind hyperparameters: numbers, or functions of k and of each other."""
         if search is not None and "lr" in hyper:
-            raise TypeError(f"{self.name}: lr = {shown(hyper['lr'])} fixes the step size and search = {search} finds it; give one of them")
+            given = shown(hyper["lr"])
+            raise TypeError(
+                f"{self.name}: lr = {given} fixes the step size, search = {search} finds it; give one of them"
+            )
         method = Method(self, tuple(_values(self, hyper).items()), search or self._default_search(hyper))
-        vectors = set(self.vectors) | {"x_next"}
         for name, value in hyper.items():
-            if callable(value) and self.kinds.get(name) != "measured" and (wrong := vectors & set(arguments(value))):
-                vector = sorted(wrong)[0]
-                raise TypeError(
-                    f"{self.name}: the function given for {name} asks for {vector!r}, which is a vector of the rule; a schedule may ask "
-                    f"for k (the iteration, from 1) and {', '.join(self.hyper)}. To measure {name} on {vector}, declare it: "
-                    f"{self.name}.having({name}=...)"
-                )
+            if callable(value) and self.kinds.get(name) != "measured":
+                self._check_schedule(name, value)
         method.rule.row(1)
         return method
+
+    def _check_schedule(self, name: str, function: Callable) -> None:
+        if vectors := [n for n in arguments(function) if n in {*self.vectors, "x_next"}]:
+            raise TypeError(
+                f"{self.name}: the function given for {name} asks for {vectors[0]!r}, which is a vector of the rule; "
+                f"a schedule may ask for k (the iteration, from 1) and {', '.join(self.hyper)}. "
+                f"To measure {name} on {vectors[0]}, declare it: {self.name}.having({name}=...)"
+            )
 
     def _default_search(self, hyper: Mapping[str, Any]) -> Backtracking | None:
         free = "lr" in self.hyper and "lr" not in self.chosen | set(hyper) and not callable(self.hyper["lr"])
@@ -279,10 +284,14 @@ class Rule:
         if not isinstance(t, Transform) or t.second != second:
             raise TypeError(f"{self.name}.{how}({getattr(t, 'name', t)!r}): it takes a transform of (x, {second})")
         if twice := [n for n in t.hyper if n in self.hyper]:
-            raise TypeError(f"{self.name}.{how}({t.name}): both have a hyperparameter {twice[0]!r}, and a name means one thing")
+            raise TypeError(f"{self.name}.{how}({t.name}): both have {twice[0]!r}, and a name means one thing")
         if lacking := [n for n in t.args if n not in t.hyper and n not in self.hyper]:
-            raise TypeError(f"{self.name}.{how}({t.name}): {t.name} needs {self.name}'s {lacking[0]}, which it does not have")
-        return _check(self._derived(how, t, name=f"{self.name}_{t.name}", hyper={**self.hyper, **t.hyper}, tuning={}, **parts))
+            raise TypeError(
+                f"{self.name}.{how}({t.name}): {t.name} needs {lacking[0]}, which {self.name} does not have"
+            )
+        return _check(
+            self._derived(how, t, name=f"{self.name}_{t.name}", hyper={**self.hyper, **t.hyper}, tuning={}, **parts)
+        )
 
     def _derived(self, how: str, given: Any, **changes: Any) -> "Rule":
         return replace(self, origin=(how, self, given), **changes)
@@ -290,7 +299,7 @@ class Rule:
     # -------------------------------------------------------------- pickling
 
     def __reduce__(self) -> Any:
-        """By import path; a rule of a file outside the import path by the file's text; a derived rule by its derivation."""
+        """By import path, else by how it was derived, or by the text of the file it was loaded from."""
         module = sys.modules.get(self.step.__module__)
         if module is not None and getattr(module, self.name, None) is self:
             return _imported, (self.step.__module__, self.name)
@@ -299,6 +308,10 @@ class Rule:
         return _imported, (self.step.__module__, self.name)
 
 
+@overload
+def rule(step: Callable, /) -> Rule: ...
+@overload
+def rule(*, tuned: Mapping[str, Any]) -> Callable[[Callable], Rule]: ...
 def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = None) -> Any:
     """Declare an update rule; see the module's introduction for the grammar.
 
@@ -322,6 +335,7 @@ def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = N
 
     Examples
     --------
+    >>> from momentumlab.ops import where
     >>> @rule
     ... def sign_descent(x, g, /, lr=0.01):
     ...     "Step against the sign of the gradient."
@@ -330,59 +344,62 @@ def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = N
     sign_descent(lr=0.1)
     """
     if step is None:
-        return lambda function: rule(function, tuned=tuned)
+        return lambda function: _declared(function, tuned or {})
+    return _declared(step, {})
+
+
+def _declared(step: Callable, tuned: Mapping[str, Any]) -> Rule:
     name = step.__name__
-    first, second, fixed, hyper = _signature(step)
+    try:
+        point, fixed, hyper = _signature(step)
+    except TypeError as error:
+        raise TypeError(f"rule {name}: {error}") from None
     slots = {p.name: p.default for p in fixed if p.default is not Parameter.empty}
     inputs = tuple(p.name for p in fixed if p.default is Parameter.empty)
-    if "x" not in {first, *slots}:
-        raise TypeError(f"rule {name}: no argument is named x; x is the iterate that is reported, the first argument or a slot")
-    for product in inputs:
-        if product[:1] not in ("B", "H") or product[1:] not in {second, *slots}:
-            raise TypeError(f"rule {name}: {product!r} has no default and is not B or H followed by g or a slot; give it a default to make it a slot")
     for slot, start in slots.items():
         _check_start(name, slot, start)
-    bare = Rule(step, name, (step.__doc__ or "").strip(), first, inputs, slots, {}, tuple(hyper), dict(tuned or {}))
+    bare = Rule(step, name, cleandoc(step.__doc__ or ""), point, inputs, slots, {}, tuple(hyper), dict(tuned))
     return _check(replace(bare, hyper=_values(bare, hyper)))
 
 
-def _signature(step: Callable) -> tuple[str, str, list[Parameter], dict[str, Any]]:
-    """(point, "g", other arguments before the slash, hyperparameters after it), or a sentence on what is wrong."""
-    name, parameters = step.__name__, list(signature(step).parameters.values())
+def _signature(step: Callable) -> tuple[str, list[Parameter], dict[str, Any]]:
+    """The point's name, the other arguments before the slash, and the hyperparameters after it."""
+    parameters = list(signature(step).parameters.values())
     fixed = [p for p in parameters if p.kind is Parameter.POSITIONAL_ONLY]
     after = [p for p in parameters if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
     if len(fixed) + len(after) < len(parameters):
-        raise TypeError(f"rule {name}: *args and **kwargs declare nothing; name every argument")
-    if len(fixed) < 2 or fixed[1].name != "g":
-        raise TypeError(f"rule {name}: write def {name}(x, g, <slots>, /, <hyperparameters>): a point, its gradient g, and a slash after the slots")
-    for p in fixed[:2]:
-        if p.default is not Parameter.empty:
-            raise TypeError(f"rule {name}: {p.name} has a default; the point and the gradient are given at every step")
+        raise TypeError("*args and **kwargs declare nothing; name every argument")
+    if len(fixed) < 2 or fixed[1].name != "g" or any(p.default is not Parameter.empty for p in fixed[:2]):
+        raise TypeError(
+            f"write def {step.__name__}(x, g, <slots>, /, <hyperparameters>): "
+            "a point and its gradient g without defaults, and a slash after the slots"
+        )
+    slots = {p.name for p in fixed[2:] if p.default is not Parameter.empty}
+    if "x" not in {fixed[0].name, *slots}:
+        raise TypeError("no argument is named x; x is the iterate that is reported, the first argument or a slot")
+    for p in fixed[2:]:
+        if p.default is Parameter.empty and (p.name[:1] not in ("B", "H") or p.name[1:] not in {"g", *slots}):
+            raise TypeError(
+                f"{p.name!r} has no default and is not B or H followed by g or a slot; a slot needs a default"
+            )
     for p in after:
         if p.default is Parameter.empty:
-            raise TypeError(f"rule {name}: hyperparameter {p.name} has no default")
+            raise TypeError(f"hyperparameter {p.name} has no default")
         if p.name == "k":
-            raise TypeError(f"rule {name}: k is the iteration; a hyperparameter that is a function may ask for it, the body does not see it")
-    return fixed[0].name, "g", fixed[2:], {p.name: p.default for p in after}
+            raise TypeError("the body does not see the iteration k; a hyperparameter that is a function may ask for it")
+    return fixed[0].name, fixed[2:], {p.name: p.default for p in after}
 
 
 def _check(r: Rule) -> Rule:
     """Walk through a rule once: what cannot be written down is refused here, at its declaration."""
     try:
-        new = r.advance(*_unknowns(r))
-        trace.walk(r)
+        _, results = trace.walk(r)
     except Exception as error:
         raise TypeError(f"rule {r.name} cannot be written down: {error}") from error
-    if len(new) != 1 + len(r.slots):
-        returns = ", ".join([f"the new {r.point}", *(f"the new {s}" for s in r.slots)])
-        raise TypeError(f"rule {r.name} returns {len(new)} values; it must return {1 + len(r.slots)}: {returns}")
+    if len(results) != 1 + len(r.slots):
+        returns = ", ".join(f"the new {n}" for n in (r.point, *r.slots))
+        raise TypeError(f"rule {r.name} returns {len(results)} values; it must return {1 + len(r.slots)}: {returns}")
     return r
-
-
-def _unknowns(r: Rule) -> tuple[Any, Any, list[Any], dict[str, Any]]:
-    tape = trace.Tape()
-    x, g, *rest = (trace.Unknown(tape, f"e_{n}", True) for n in r.vectors)
-    return x, g, rest, {n: trace.Unknown(tape, f"h_{n}", False) for n in r.columns}
 
 
 def _check_start(owner: str, slot: str, start: Any) -> None:
@@ -402,25 +419,6 @@ def describe(r: Rule) -> str:
     lines += ["", "Memory", "------"]
     lines += [f"{n} : starts as {s.value if isinstance(s, Start) else s}" for n, s in r.slots.items()] or ["none"]
     return "\n".join(lines)
-
-
-@lru_cache(maxsize=16)
-def _table(r: Rule, first: int, known: tuple[tuple[str, float], ...]) -> np.ndarray:
-    moving = any(kind == "scheduled" for kind in r.kinds.values())
-    k = np.arange(first + 1, first + 1 + (BLOCK if moving else 1), dtype=float)
-    given = dict(known)
-    try:  # all rows at once where the functions allow it, else row by row (a schedule with an if in it)
-        columns = resolve(r.hyper, r.columns, {**given, "k": k})
-        table = np.column_stack([np.broadcast_to(c, k.shape) for c in columns]) if columns else np.empty((1, 0))
-    except (TypeError, ValueError):
-        table = np.array([resolve(r.hyper, r.columns, {**given, "k": i}) for i in k.astype(int).tolist()], dtype=float)
-    table = np.ascontiguousarray(table, dtype=float)
-    for name, column in zip(r.columns, table.T, strict=True):
-        if name not in given and not inside(name, column):
-            at = next(i for i, value in enumerate(column) if not inside(name, value))
-            raise ValueError(f"{r.name}: {name} is {column[at]:.6g} at iteration k = {int(k[at])}, outside its range {range_of(name)}")
-    table.flags.writeable = False
-    return table
 
 
 # ------------------------------------------------------------------ methods
@@ -450,24 +448,36 @@ class Method:
     def rule(self) -> Rule:
         """The rule with the bound values as its own."""
         rule = self.base.having(**dict(self.bound)) if self.bound else self.base
-        return rule.having(lr=rule.tuning["lr"], L=1.0) if self._measures_L else rule
+        return rule.having(lr=self.base.tuning["lr"], L=1.0) if self._told_smoothness else rule
 
     def found(self, step: float) -> dict[str, float]:
-        """What the rule is told of the step size that the search found: lr = step; or L = 1/step, if theory sets its lr from L alone."""
-        return {} if self.search is None else {"L": 1 / step} if self._measures_L else {"lr": step}
+        """What the rule is told of a step size found by the search.
+
+        That lr is the step; or, where theory sets the rule's lr from L alone, that L is 1/step: an
+        averaging rule, whose lr counts (1 − β)-fold, then moves as far as the others.
+        """
+        return {} if self.search is None else {"L": 1 / step} if self._told_smoothness else {"lr": step}
 
     @cached_property
-    def _measures_L(self) -> bool:
-        names = dict(self.base.hyper) | dict(self.bound)
-        lr = self.base.tuning.get("lr")
-        return self.search is not None and "L" not in names and callable(lr) and "L" in arguments(lr) and {*arguments(lr)} <= {"L", *names}
+    def _told_smoothness(self) -> bool:
+        lr, names = self.base.tuning.get("lr"), {*self.base.hyper, *dict(self.bound)}
+        return (
+            self.search is not None
+            and "L" not in names
+            and callable(lr)
+            and "L" in arguments(lr)
+            and names >= {*arguments(lr)} - {"L"}
+        )
 
     @property
     def name(self) -> str:
         return self.base.name
 
     def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{n}={shown(v)}' for n, v in self.bound)})"
+        shows = [f"{n}={shown(v)}" for n, v in self.bound]
+        if self.search not in (None, Backtracking()):
+            shows.append(f"search={self.search}")
+        return f"{self.name}({', '.join(shows)})"
 
     def __call__(self, fun: Callable, x0: Any, args: tuple = (), **options: Any) -> Any:
         from .minimize import scipy_method
@@ -501,8 +511,9 @@ def _from_text(text: str, path: str, name: str) -> "Rule | Method":
     name = name or (own[0] if len(own) == 1 else "")
     if name not in here:
         raise ValueError(f"{path}: {unknown('rule', name, own)}")
+    mark = lambda r: replace(r, origin=("file", (text, path, r.name), None)) if r.name in own else r
     found = here[name]
-    return replace(found, origin=("file", (text, path, name), None)) if isinstance(found, Rule) else found
+    return mark(found) if isinstance(found, Rule) else replace(found, base=mark(found.base))
 
 
 def _imported(module: str, name: str) -> Any:

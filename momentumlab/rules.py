@@ -69,7 +69,7 @@ nesterov_fista = nesterov.having(beta=lambda k: (fista_t(k) - 1) / fista_t(k + 1
 
 @rule(tuned=dict(lr=lambda L: 1 / L, beta=contraction))
 def nesterov_sgd(x, g, b=0.0, /, lr=0.01, beta=0.9):
-    """Nesterov as torch.optim.SGD has it (Bengio et al. 2013): b⁺ = βb + g, x⁺ = x − α(g + βb⁺); x is the point looked ahead to."""
+    """Nesterov as torch.optim.SGD has it (Bengio et al. 2013): b⁺ = βb + g, x⁺ = x − α(g + βb⁺); x is ahead."""
     b = beta * b + g
     return x - lr * (g + beta * b), b
 
@@ -77,7 +77,14 @@ def nesterov_sgd(x, g, b=0.0, /, lr=0.01, beta=0.9):
 # ------------------------------------------------------------------ differences of gradients
 
 
-@rule(tuned=dict(lr=lambda rho, L: (1 + rho) / L, beta=lambda rho: rho * rho / (2 - rho), kd=lambda beta, L: beta / L, rho=lambda mu, L: 1 - sqrt(mu / L)))
+@rule(
+    tuned=dict(
+        lr=lambda rho, L: (1 + rho) / L,
+        beta=lambda rho: rho * rho / (2 - rho),
+        kd=lambda beta, L: beta / L,
+        rho=lambda mu, L: 1 - sqrt(mu / L),
+    )
+)
 def pid(x, g, v=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta):
     """An et al. (2018) with raw differences: v⁺ = βv − αg − k_d(g − g₋), x⁺ = x + v⁺; the first difference is zero."""
     v = beta * v - lr * g - kd * (g - g_prev)
@@ -96,8 +103,20 @@ def rsgdm(x, g, m=0.0, z=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9):
 
 
 @rule
-def adam(x, g, m=0.0, s=0.0, /, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, c1=lambda k, beta1: 1 - beta1**k, c2=lambda k, beta2: 1 - beta2**k):
-    """Kingma & Ba (2015): m and s average g and g²; x⁺ = x − α(m⁺/c₁)/(√(s⁺/c₂) + ε), where c₁, c₂ undo their zero start."""
+def adam(
+    x,
+    g,
+    m=0.0,
+    s=0.0,
+    /,
+    lr=1e-3,
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+    c1=lambda k, beta1: 1 - beta1**k,
+    c2=lambda k, beta2: 1 - beta2**k,
+):
+    """Kingma & Ba (2015): m, s average g, g²; x⁺ = x − α(m⁺/c₁)/(√(s⁺/c₂) + ε), where c₁, c₂ undo their zero start."""
     m = beta1 * m + (1 - beta1) * g
     s = beta2 * s + (1 - beta2) * g * g
     return x - lr * (m / c1) / (sqrt(s / c2) + eps), m, s

@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable
 from textwrap import indent
 
-BINARY = dict(add="+", sub="-", mul="*", truediv="/", gt=">", lt="<", ge=">=", le="<=", eq="==", ne="!=", and_="&", or_="|")
+BINARY = dict(
+    add="+", sub="-", mul="*", truediv="/", gt=">", lt="<", ge=">=", le="<=", eq="==", ne="!=", and_="&", or_="|"
+)
 ALLOWED = "+ - * /, comparisons, and sqrt, maximum, minimum, where from momentumlab.ops"
 
 
@@ -97,8 +99,8 @@ class _Writes:
         return _tape(condition, a, b).note("({1} if {0} else {2})", condition, a, b)
 
     @staticmethod
-    def dot(a, b):
-        product = a * b
+    def dot(a, b) -> "Unknown":
+        product = _tape(a, b).note("({} * {})", a, b)
         if not product.elementwise:
             raise Unwritable("dot and norm take vectors")
         return product.tape.sum(product)
@@ -118,15 +120,19 @@ class Unknown:
         self.tape, self.name, self.elementwise = tape, name, elementwise
 
     def __bool__(self):
-        raise Unwritable("it hides a branch (if, and, or, max, min): use where, maximum or minimum from momentumlab.ops")
+        raise Unwritable(
+            "it hides a branch (if, and, or, max, min): use where, maximum or minimum from momentumlab.ops"
+        )
 
     def __float__(self):
         raise Unwritable(f"it turns a value into a float: use {ALLOWED}")
 
     def __pow__(self, exponent):
         if exponent != 2:
-            raise Unwritable(f"it raises to the power {exponent!r}: write products and sqrt; beta**k belongs to a schedule")
-        return self * self
+            raise Unwritable(
+                f"it raises to the power {exponent!r}: write products and sqrt; beta**k belongs to a schedule"
+            )
+        return self.tape.note("({} * {})", self, self)
 
     def __neg__(self):
         return self.tape.note("-{}", self)
@@ -143,8 +149,8 @@ def _operators() -> None:
 
     for name, symbol in BINARY.items():
         name = name.rstrip("_")
-        forward = lambda a, b, s=symbol: a.tape.note(f"({{}} {s} {{}})", a, b)  # noqa: E731
-        backward = lambda a, b, s=symbol: a.tape.note(f"({{}} {s} {{}})", b, a)  # noqa: E731
+        forward = lambda a, b, s=symbol: a.tape.note(f"({{}} {s} {{}})", a, b)
+        backward = lambda a, b, s=symbol: a.tape.note(f"({{}} {s} {{}})", b, a)
         setattr(Unknown, f"__{name}__", forward)
         setattr(Unknown, f"__r{name}__", backward)
         if name in ("add", "sub", "mul", "truediv"):
@@ -190,8 +196,9 @@ def descend(rule) -> str:
     unpack = "\n".join(f"a_{n} = slots[{i}]" for i, n in enumerate(rule.slots))
     keep = "" if rule.reports == rule.point else "old[1, i] = reported[i]"
     return f"""\
-def descend(rule, objective, a_{rule.point}, a_g, slots, table, first, stop, tol, limit, euclidean, step, tested,
-            old, work, log, path, counts, values):
+def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
+    first, stop, tol, limit, euclidean, step, tested = bounds
+    old, work, log, path, counts, values = record
     n = a_g.size
     point = a_{rule.point}
 {indent(unpack, "    ")}

@@ -37,7 +37,10 @@ def torch_optimizer(params, method):
 
 
 def state_space(rule, **given):
-    """(A, B, C) with state (point, *slots) and inputs (g, *inputs), walked out of the rule; None where it is not linear."""
+    """(A, B, C, C of the reported iterate), walked out of the rule; None where it is not linear.
+
+    The state is (point, *slots), the inputs are (g, *inputs).
+    """
     names = [rule.point, *rule.slots]
     state = [sp.Symbol(f"{n}_") for n in names]
     inputs = [sp.Symbol(f"{n}_") for n in ("g", *rule.inputs)]

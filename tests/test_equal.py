@@ -31,7 +31,16 @@ def by_iterate(method, problem):
 
 
 def compiled(method, problem):
-    loop = Loop(problem.objective(), method, problem.x0.copy(), History(problem.dim), tol=-1.0, bound=DIVERGED, euclidean=False, every=STEPS)
+    loop = Loop(
+        problem.objective(),
+        method,
+        problem.x0.copy(),
+        History(problem.dim),
+        tol=-1.0,
+        bound=DIVERGED,
+        euclidean=False,
+        every=STEPS,
+    )
     for step in loop:
         if step.k == STEPS:
             return step
@@ -40,7 +49,12 @@ def compiled(method, problem):
 def check(step, other):
     assert np.isfinite(step.x).all()
     assert step.fun == other.fun
-    for a, b in [(step.x, other.x), (step.jac, other.jac), (step.iterate, other.iterate), *zip(step.slots.values(), other.slots.values(), strict=True)]:
+    for a, b in [
+        (step.x, other.x),
+        (step.jac, other.jac),
+        (step.iterate, other.iterate),
+        *zip(step.slots.values(), other.slots.values(), strict=True),
+    ]:
         assert np.array_equal(a, b)
 
 

@@ -1,4 +1,4 @@
-"""The rules against their identities, against torch.optim, and against the counts of the specification."""
+"""The rules against their identities, against torch.optim, and against reference counts."""
 
 import numpy as np
 import pytest
@@ -47,8 +47,12 @@ def test_nesterov_is_pid_that_starts_from_no_gradient():
 
 
 def test_nesterovs_iterates_recover_from_torchs_form():
-    """θ = φ + αβb (rules.md §3)."""
-    for a, b in zip(ml.iterate(PROBLEM, method=ml.nesterov(lr=1e-3)), ml.iterate(PROBLEM, method=ml.nesterov_sgd(lr=1e-3)), strict=False):
+    """θ = φ + αβb."""
+    for a, b in zip(
+        ml.iterate(PROBLEM, method=ml.nesterov(lr=1e-3)),
+        ml.iterate(PROBLEM, method=ml.nesterov_sgd(lr=1e-3)),
+        strict=False,
+    ):
         close(a.iterate, b.x + 1e-3 * 0.9 * b.slots["b"])
         if a.k == 50:
             break
@@ -66,7 +70,7 @@ def test_rsgdm_is_one_gradient_step_then_nesterov():
 
 
 def test_rsgdm_weighs_gradients_as_its_identity_says():
-    """n = βm + (1 − β)g − (1 − β)βᵗg₁ for any gradients (rules.md §6)."""
+    """n = βm + (1 − β)g − (1 − β)βᵗg₁ for any gradients."""
     rng, beta = np.random.default_rng(0), 0.9
     gradients = rng.standard_normal((40, 3))
     x, m, rest = np.zeros(3), np.zeros(3), list(ml.rsgdm.start(np.zeros(3), gradients[0], {}))
@@ -114,7 +118,7 @@ def test_it_is_torchs_under_a_schedule(method, name, options):
     close(points(method(lr=schedule), steps=59), np.array(theirs))
 
 
-# ------------------------------------------------------------------ the specification's counts
+# ------------------------------------------------------------------ reference counts
 
 
 @pytest.mark.parametrize(
@@ -126,8 +130,8 @@ def test_it_is_torchs_under_a_schedule(method, name, options):
         ("mccormick", 4, (284, 33), (284, 33)),
     ],
 )
-def test_iteration_counts_are_those_of_the_specification(name, L, searched, fixed):
-    """rules.md §5.4, heavy ball and PID: A with the backtracking, B with α = 1/L and k_d = 0.9/L."""
+def test_iteration_counts_are_those_of_reference(name, L, searched, fixed):
+    """Heavy ball and PID with the backtracking, and with α = 1/L and k_d = 0.9/L."""
     found = [ml.minimize(name, method=m(), norm=2).nit for m in (ml.heavy_ball, ml.pid)]
     assert found == pytest.approx(searched, abs=2)
     found = [ml.minimize(name, method=m(lr=1 / L), norm=2).nit for m in (ml.heavy_ball, ml.pid)]
@@ -141,8 +145,8 @@ def test_iteration_counts_are_those_of_the_specification(name, L, searched, fixe
     ("rule", "rate"),
     [(ml.gradient_descent, 0.977354), (ml.heavy_ball, 0.827603), (ml.nesterov_sgd, 0.907826), (ml.pid, 0.899344)],
 )
-def test_measured_rates_are_those_of_the_specification(rule, rate):
-    """(‖θ₁₂₀‖/‖θ₆₀‖)^(1/60) on the canonical quadratic (rates.md §5), whose runs all take Δg₀ = 0."""
+def test_measured_rates_are_those_of_reference(rule, rate):
+    """(‖θ₁₂₀‖/‖θ₆₀‖)^(1/60) on the canonical quadratic, whose runs all take Δg₀ = 0."""
     if rule is ml.nesterov_sgd:
         lr, beta = (value for _, value in rule.tuned(mu=1, L=100).bound)
         method = ml.pid(lr=lr, beta=beta)

@@ -28,13 +28,14 @@ def test_rsgdm_is_nesterov_sgd_at_a_smaller_step():
 
 
 def test_state_spaces_are_the_literal_realisations():
-    """rates.md §12."""
     a, b, c, reported = state_space(ml.pid)
     assert a == sp.Matrix([[1, beta, kd], [0, beta, kd], [0, 0, 0]])
     assert sp.simplify(b - sp.Matrix([-lr - kd, -lr - kd, 1])) == sp.zeros(3, 1)
     assert c == sp.Matrix([[1, 0, 0]]) == reported
     a, b, _, _ = state_space(ml.rsgdm)
-    expected = sp.Matrix([[1, -lr * beta, -lr * beta**2, lr * beta * (1 - beta)], [0, beta, 0, 0], [0, 0, beta, beta - 1], [0, 0, 0, 0]])
+    expected = sp.Matrix(
+        [[1, -lr * beta, -lr * beta**2, lr * beta * (1 - beta)], [0, beta, 0, 0], [0, 0, beta, beta - 1], [0, 0, 0, 0]]
+    )
     assert sp.simplify(a - expected) == sp.zeros(4, 4)
     assert sp.simplify(b - sp.Matrix([-lr * (1 - beta) * (1 + beta), 1 - beta, 1 - beta, 1])) == sp.zeros(4, 1)
 
@@ -55,17 +56,19 @@ def test_l2_closes_a_loop_through_the_rule():
     assert same(transfer(ml.heavy_ball.after(ml.l2)), open_loop / (1 - decay * open_loop))
 
 
+def half(v, Bv, beta, kd):
+    return where(norm(beta * v - kd * Bv) > norm(v), 0.5, 1.0)
+
+
 @rule
-def preconditioned(
-    x, g, Bv, v=0.0, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta, shrink=lambda v, Bv, beta, kd: where(norm(beta * v - kd * Bv) > norm(v), 0.5, 1.0)
-):
+def preconditioned(x, g, Bv, v=0.0, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta, shrink=half):
     """A rule with a product that a preconditioner supplies, and a number measured on whole vectors."""
     v = shrink * (beta * v - kd * Bv) - lr * g
     return x + v, v
 
 
 def test_products_of_a_preconditioner_are_inputs():
-    """With the exact Hessian, on the mode λ, the preconditioned rule has PID's characteristic polynomial (rules.md §5.2)."""
+    """With the exact Hessian, on the mode λ, the preconditioned rule has PID's characteristic polynomial."""
     assert preconditioned.inputs == ("Bv",)
     assert preconditioned.kinds["shrink"] == "measured"
     a, b, _, _ = state_space(preconditioned, shrink=1)

@@ -183,4 +183,4 @@ def mccormick():
     )
 
 
-__all__ = ["rosenbrock", "stiff_quadratic", "beale", "cosine_wells", "mccormick"]
+__all__ = ["beale", "cosine_wells", "mccormick", "rosenbrock", "stiff_quadratic"]

@@ -19,13 +19,13 @@ class Problem:
     name : str
     f : callable
         Of any kind that `minimize` takes.
-    x0 : ndarray of shape (n,)
+    x0 : array_like of shape (n,)
         The start.
     jac : callable, bool or str, optional
         As in `minimize`.
     hess : callable, optional
         The Hessian, ``hess(x)`` of shape (n, n).
-    minimizers : tuple of ndarray
+    minimizers : tuple of array_like
         Known local minimisers; empty where none is known.
     fstar : float
         The least value, or the least listed one where f is unbounded below; nan where unknown.
@@ -42,15 +42,15 @@ class Problem:
     >>> from momentumlab import problem
     >>> p = problem("rosenbrock", n=4)
     >>> p.dim, p.fun([1, 1, 1, 1]), p.grad(p.x0).round(1)
-    (4, 0.0, array([ -215.6,   792. , -655.6,   440. ]))
+    (4, 0.0, array([-215.6,  792. , -655.6,  -88. ]))
     """
 
     name: str
     f: Callable
-    x0: np.ndarray
+    x0: Any
     jac: Any = None
     hess: Callable | None = None
-    minimizers: tuple[np.ndarray, ...] = ()
+    minimizers: Any = ()
     fstar: float = np.nan
     mu: float | None = None
     L: float | None = None

@@ -1,0 +1,95 @@
+"""The disk cache never runs a stale rule, ours or a user's, and finds a fresh one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import momentumlab as ml
+from momentumlab import compiled
+
+PACKAGE = Path(ml.__file__).parent
+MINE = """
+from momentumlab import rule
+
+@rule
+def mine(x, g, v=0.0, /, lr=0.001, beta=0.9):
+    v = beta * v - lr * g
+    return x + v, v
+"""
+RUN = """
+import sys
+import momentumlab as ml
+p = ml.problem("rosenbrock")
+method = ml.load("mine.py:mine")(lr=0.001) if sys.argv[1] == "mine" else ml.heavy_ball(lr=0.001)
+a = ml.minimize(p, method=method, maxiter=20, tol=0)
+b = ml.minimize(p.f, p.x0, method, maxiter=20, tol=0)
+assert (a.x == b.x).all(), "compiled and NumPy agree"
+print(a.x[0].hex(), a.x[1].hex())
+"""
+
+
+def run(folder, which):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    out = subprocess.run(
+        [sys.executable, "-c", RUN, which], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert out.returncode == 0, out.stderr
+    return out.stdout
+
+
+def test_an_edited_rule_changes_the_next_run(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "momentumlab", ignore=shutil.ignore_patterns("__pycache__"))
+    mine, ours = tmp_path / "mine.py", tmp_path / "momentumlab" / "rules.py"
+    mine.write_text(MINE)
+    for which, file in (("mine", mine), ("ours", ours)):
+        before = run(tmp_path, which)
+        assert run(tmp_path, which) == before
+        file.write_text(file.read_text().replace("return x + v, v", "return x + 0.5 * v, v", 1))
+        assert run(tmp_path, which) != before
+
+
+def test_the_type_of_a_rule_is_what_it_does():
+    assert compiled.driver(ml.heavy_ball) is compiled.driver(ml.heavy_ball(lr=0.3).rule)
+    assert compiled.driver(ml.heavy_ball) is not compiled.driver(ml.sgd)
+
+
+def test_drivers_come_from_the_disk_the_second_time():
+    compiled.driver(ml.pid)
+    code = (
+        "import momentumlab as ml; from momentumlab.compiled import driver; "
+        "print(sum(driver(ml.pid).stats.cache_hits.values()))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert out.stdout.strip() == "1", out.stderr
+
+
+def test_without_a_place_to_write_it_still_runs(tmp_path):
+    shutil.copytree(PACKAGE, tmp_path / "momentumlab", ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "import numba.core.caching as c; c.CacheImpl._locator_classes = [];"
+        "import momentumlab as ml; print(ml.minimize('beale', method=ml.pid()).success)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert out.stdout.strip() == "True", out.stderr
+
+
+def test_names_that_a_rule_chooses_cannot_collide_with_the_loops_own():
+    @ml.rule
+    def nasty(x, g, n=0.0, old=0.0, k=0.0, point=0.0, /, i=0.001, f=0.5, inf=2.0, sqrt=1.0, row=1.0, norm=1.0):
+        n = f * n - i * g
+        return x + n * sqrt, n, old + row, k + norm, point + inf
+
+    p = ml.problem("rosenbrock")
+    a, b = (ml.minimize(*args, method=nasty(), maxiter=50, tol=0) for args in ((p,), (p.f, p.x0)))
+    assert a.nit == 50
+    assert np.array_equal(a.x, b.x)

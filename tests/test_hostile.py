@@ -1,0 +1,180 @@
+"""Whatever is thrown at `minimize`: no crash, no success where the gradient is above the tolerance."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+
+import momentumlab as ml
+from momentumlab import rules
+
+TOL = 1e-6
+DTYPES = [
+    np.float64,
+    np.float32,
+    np.float16,
+    np.longdouble,
+    np.int8,
+    np.int64,
+    np.uint16,
+    np.bool_,
+    np.complex128,
+    object,
+    "S3",
+    "M8[s]",
+]
+METHODS = [getattr(rules, name) for name in rules.__all__]
+METHODS = [*(m() for m in METHODS), *(m(lr=0.1) for m in METHODS), ml.nesterov.after(ml.clip_norm)(lr=0.3)]
+
+starts = st.one_of(
+    st.sampled_from(DTYPES).flatmap(
+        lambda d: nps.arrays(np.dtype(d), nps.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+    ),
+    st.lists(st.floats(allow_nan=True, allow_infinity=True, width=64), max_size=4),
+    st.sampled_from(
+        [
+            None,
+            "x",
+            [],
+            [[]],
+            [None],
+            {},
+            [1, [2]],
+            np.zeros((2, 2)).T,
+            np.arange(8.0)[::-2],
+            [5e-324],
+            [1.7e308, -1.7e308],
+            1.0,
+        ]
+    ),
+)
+
+
+def quadratic(x):
+    return 0.5 * np.sum(x * x), x
+
+
+class Wild:
+    """An objective that misbehaves in one way after so many calls."""
+
+    def __init__(self, how, after):
+        self.how, self.left = how, after
+
+    def __call__(self, x):
+        self.left -= 1
+        f, g = quadratic(x)
+        if self.left >= 0:
+            return f, g
+        match self.how:
+            case "nan":
+                return math.nan, g
+            case "inf":
+                return math.inf, g
+            case "nan gradient":
+                return f, g * math.nan
+            case "raises":
+                raise ZeroDivisionError("by design")
+            case "overflows":
+                return f * 1e300, g * 1e300
+            case "tiny":
+                return f * 5e-324, g * 5e-324 + 1e-300
+            case "wrong shape":
+                return f, np.ones(x.size + 1)
+            case "shape (n, 1)":
+                return f, g.reshape(-1, 1)
+            case "text":
+                return "f", g
+            case "none":
+                return None
+            case "flickers":
+                return f, np.zeros_like(x) if self.left % 2 else np.ones_like(x)
+            case "noise":
+                return f, g + np.random.default_rng(abs(self.left)).standard_normal(x.size)
+            case "complex":
+                return f + 1j, g
+            case "mutates":
+                x[:] = 0.0
+                return quadratic(x)
+            case "read-only":
+                g = g.copy()
+                g.flags.writeable = False
+                return np.float32(f), g
+            case "strided":
+                return f, np.repeat(g, 2)[::2]
+
+
+WAYS = ["nan", "inf", "raises", "overflows", "tiny", "text", "none", "flickers"]
+WAYS += ["noise", "complex", "mutates", "read-only", "strided", "nan gradient", "wrong shape", "shape (n, 1)"]
+DELIBERATE = (TypeError, ValueError, ZeroDivisionError)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    x0=starts,
+    method=st.sampled_from(METHODS),
+    how=st.sampled_from(WAYS),
+    after=st.integers(0, 12),
+    norm=st.sampled_from([np.inf, 2]),
+)
+def test_a_success_is_one(x0, method, how, after, norm):
+    objective = Wild(how, after)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            r = ml.minimize(objective, x0, method, jac=True, maxiter=60, tol=TOL, norm=norm)
+        except DELIBERATE:
+            return
+        assert isinstance(r.status, int) and r.message
+        assert np.isfinite(r.x).all()
+        assert r.history.k[-1:].tolist() == ([r.nit] if np.isfinite(r.fun) and np.isfinite(r.jac).all() else [])
+        assert np.isfinite(r.history.fun).all()
+        if r.success:
+            again = (quadratic if objective.left >= 0 else objective)(r.x.copy())[1]
+            assert np.linalg.norm(np.asarray(again, dtype=float).ravel(), norm) <= TOL
+
+
+finite = st.floats(-1e308, 1e308)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    x0=st.lists(finite, min_size=2, max_size=2),
+    name=st.sampled_from(["rosenbrock", "beale", "mccormick", "cosine_wells"]),
+    method=st.sampled_from(METHODS),
+)
+def test_the_compiled_loop_is_as_truthful(x0, name, method):
+    p = ml.problem(name)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        a = ml.minimize(p, x0, method, maxiter=200)
+        b = ml.minimize(p.f, x0, method, maxiter=200) if name == "rosenbrock" else a
+    assert np.isfinite(a.x).all()
+    if a.success:
+        assert np.abs(p.grad(a.x)).max() <= TOL
+    assert (a.status, a.nit) == (b.status, b.nit)
+    assert np.array_equal(a.x, b.x)
+
+
+@given(x0=nps.arrays(np.float64, st.integers(1, 5), elements=st.floats(-1e3, 1e3)))
+@settings(max_examples=50, deadline=None)
+def test_layouts_do_not_matter(x0):
+    wide = np.zeros((x0.size, 3))
+    wide[:, 1] = x0
+    a, b = (ml.minimize(quadratic, x, ml.pid(lr=0.1), jac=True, maxiter=50) for x in (x0, wide[:, 1]))
+    assert np.array_equal(a.x, b.x)
+
+
+@pytest.mark.parametrize("method", [ml.heavy_ball(), ml.adam(), ml.rsgdm(lr=0.1)])
+def test_late_nan_is_not_success(method):
+    """A gradient that is fine once and nan when the success is confirmed."""
+    calls = []
+
+    def late(x):
+        calls.append(1)
+        return (0.0, np.zeros_like(x)) if len(calls) < 2 else (np.nan, np.full_like(x, np.nan))
+
+    assert not ml.minimize(late, [1.0], method, jac=True).success

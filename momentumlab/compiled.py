@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numba import boolean, float64, int64, njit, types
+from numba.core import cgutils
 from numba.core.errors import NumbaError
+from numba.experimental.function_type import FunctionModel
 from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
 
 from .hyper import BLOCK
@@ -70,6 +72,35 @@ def _njit(signature: Any, function: Callable, **options: Any) -> Callable:
         return njit(signature, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # there is nowhere to write a cache
         return njit(signature, error_model="numpy", **options)(function)
+
+
+class Pointer:
+    """A compiled objective as its addresses, found once; Numba's own way looks them up at every call of the loop."""
+
+    def __init__(self, function: Any) -> None:
+        self.function, found = function, function.get_compile_result(OBJECTIVE)
+        self.wrapper = found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
+        self.jit = found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
+
+
+class PointerType(types.FunctionType):
+    """The Numba type of `Pointer`: called as a function pointer, and exceptions pass through."""
+
+
+POINTER = PointerType(OBJECTIVE)
+register_model(PointerType)(FunctionModel)
+typeof_impl.register(Pointer)(lambda value, context: POINTER)
+pointer = lru_cache(maxsize=256)(Pointer)
+
+
+@unbox(PointerType)
+def _unbox_pointer(kind, value, context):
+    struct = cgutils.create_struct_proxy(kind)(context.context, context.builder)
+    for member, attribute in (("c_addr", "wrapper"), ("jit_addr", "jit")):
+        address = context.pyapi.object_getattr_string(value, attribute)
+        setattr(struct, member, context.pyapi.long_as_voidptr(address))
+        context.pyapi.decref(address)
+    return NativeValue(struct._getvalue())
 
 
 # ------------------------------------------------------------------ the driver
@@ -130,8 +161,7 @@ def _driver(kind: RuleType) -> Callable:
     vector, matrix, table = float64[::1], float64[:, ::1], types.Array(float64, 2, "C", readonly=True)
     bounds = types.Tuple((int64, int64, float64, float64, boolean, float64, boolean))
     record = types.Tuple((matrix, matrix, matrix, matrix, int64[::1], vector))
-    pointer = types.FunctionType(OBJECTIVE)
-    return _njit(int64(kind, pointer, vector, vector, matrix, table, bounds, record), _drive, nogil=True)
+    return _njit(int64(kind, POINTER, vector, vector, matrix, table, bounds, record), _drive, nogil=True)
 
 
 class Loop:
@@ -159,6 +189,7 @@ class Loop:
         self.x, self.memory = x0, np.empty((len(self.rule.slots), x0.size))
         self.old = np.empty((1 if self.rule.reports == self.rule.point else 2, x0.size))
         self.work = np.empty((2, x0.size if self.step else 0))
+        self.pointer = pointer(objective.native)
         self.counts, self.values = np.zeros(5, dtype=np.int64), np.zeros(1)
         began = time.perf_counter()
         self.values[0], self.jac = objective(x0)
@@ -214,7 +245,7 @@ class Loop:
         try:
             return driver(self.rule)(
                 self.rule,
-                self.objective.native,
+                self.pointer,
                 self.x,
                 self.jac,
                 self.memory,

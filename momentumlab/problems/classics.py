@@ -19,7 +19,7 @@ def rosenbrock_fg(x, g):
         a = x[i + 1] - x[i] * x[i]
         b = 1.0 - x[i]
         f += 100.0 * a * a + b * b
-        g[i] = carried - 400.0 * x[i] * a - 2.0 * b
+        g[i] = carried - 2.0 * b - 400.0 * x[i] * a
         carried = 200.0 * a
     g[n - 1] = carried
     return f

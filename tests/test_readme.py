@@ -1,0 +1,61 @@
+"""The README's code runs as it stands, and what it says of the source is so."""
+
+import os
+import re
+import subprocess
+import sys
+from inspect import getsource
+from pathlib import Path
+
+import pytest
+
+import momentumlab as ml
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+RULE, RUN, MINE, USE = re.findall(r"```python\n(.*?)```", README, re.S)
+SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
+
+
+def run(code, folder):
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_the_rule_shown_is_the_rule_that_runs():
+    assert RULE.split("\n", 1)[1] == getsource(ml.heavy_ball.step).split("\n", 1)[1]
+
+
+def test_the_example_runs(tmp_path):
+    out = run(RUN + "\nassert r.success", tmp_path)
+    assert out.returncode == 0, out.stderr
+    assert "within the tolerance" in out.stdout
+
+
+def test_a_rule_of_ones_own_runs(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    assert len([line for line in MINE.splitlines() if line.strip()]) <= 8
+    out = run(USE, tmp_path)
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.count("converged") == 4
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("momentumlab")])
+def test_the_commands_run(line, tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    out = subprocess.run(
+        [sys.executable, "-m", *line.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MPLBACKEND": "agg"},
+    )
+    assert out.returncode == 0, out.stdout + out.stderr
+
+
+def test_make_targets_and_links_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"\bmake ([a-z-]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+    for link in re.findall(r"\]\(([^)h][^)]*)\)", README):
+        assert (ROOT / link).exists(), link

@@ -2,12 +2,15 @@
 
 from .compare import Comparison, compare
 from .hyper import recurrence
+from .load import load
+from .method import Method
 from .minimize import iterate, minimize
 from .problems import Problem, problem, problems
 from .result import History, Result, Status
-from .rule import GRADIENT, POINT, Method, Rule, Transform, load, rule, transform
+from .rule import GRADIENT, POINT, Rule, rule
 from .rules import *
 from .searches import Backtracking
+from .transform import Transform, transform
 from .transforms import *
 
 __version__ = "0.1.0"

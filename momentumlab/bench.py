@@ -105,7 +105,7 @@ def _ours(n: int) -> float:
     def run() -> tuple[float, int]:
         loop = Loop(objective, METHOD, p.x0.copy(), History(n), tol=TOL, bound=DIVERGED, euclidean=False, every=10**9)
         began = time.perf_counter()
-        while loop._drive(10**9, False) == FULL:
+        while loop.drive(10**9) == FULL:
             pass
         return time.perf_counter() - began, loop.k
 

@@ -1,20 +1,24 @@
 """The command line: momentumlab list | solve | compare | bench."""
 
 import argparse
+import io
 import json
 import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from . import __version__, rules
 from .compare import compare
 from .files import replacing
+from .load import load
+from .method import Method
 from .minimize import as_method, minimize
 from .problems import Problem, problem, problems
 from .result import Result, Status
-from .rule import Method, Rule, load
+from .rule import Rule
 
 DESCRIPTION = "Momentum methods for smooth optimisation."
 EXAMPLES = """\
@@ -34,6 +38,9 @@ class Usage(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Greek still gets its table
     try:
         arguments = _parser().parse_args(argv)
         return arguments.run(arguments)
@@ -45,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"momentumlab: {error}", file=sys.stderr)
         return 1
 
 
@@ -65,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
     solve = command("solve", _solve, "one method on one problem")
     solve.add_argument("problem", nargs="+", metavar="PROBLEM", help="a problem's name, then its options, such as n=10")
-    solve.add_argument("--x0", help="the start, as numbers with commas between")
+    solve.add_argument("--x0", type=float, nargs="+", metavar="X", help="the start, a number for each variable")
 
     race = command("compare", _compare, "many methods on many problems")
     race.add_argument("problem", nargs="+", metavar="PROBLEM", help="names, each followed by its options, such as n=10")
@@ -95,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 def _list(arguments: argparse.Namespace) -> int:
     listed = {
         "rules": {name: getattr(rules, name).doc for name in rules.__all__},
-        "problems": {name: make.__doc__.partition("\n")[0] for name, make in problems().items()},
+        "problems": {name: (make.__doc__ or "").partition("\n")[0] for name, make in problems().items()},
     }
     if arguments.json:
         print(json.dumps(listed, indent=2, ensure_ascii=False))
@@ -112,9 +122,8 @@ def _solve(arguments: argparse.Namespace) -> int:
     methods = _methods(arguments)
     if len(chosen) != 1 or len(methods) != 1:
         raise Usage("solve takes one problem and one rule; compare takes several")
-    x0 = None if arguments.x0 is None else [_value("--x0", part) for part in arguments.x0.split(",")]
-    result = _understood(_quick, chosen[0], x0, methods[0], **_limits(arguments))
-    if arguments.plot:
+    result = _understood(_quick, chosen[0], arguments.x0, methods[0], **_limits(arguments))
+    if arguments.plot is not None:
         from .plots import convergence
 
         fstar = chosen[0].fstar
@@ -133,16 +142,18 @@ def _solve(arguments: argparse.Namespace) -> int:
 
 def _quick(p: Problem, x0: Any, method: Method, **limits: Any) -> Result:
     """Minimise in NumPy for as long as it would take to start the compiled loop, then there: the bits are the same."""
-    if p.subset and (limits["time_limit"] is None or limits["time_limit"] > START_SECONDS):
-        result = minimize(p.f, p.x0 if x0 is None else x0, method, **{**limits, "time_limit": START_SECONDS})
+    limit = limits.pop("time_limit")
+    if p.compile and (limit is None or limit > START_SECONDS):
+        result = minimize(p.f, p.point(p.x0 if x0 is None else x0), method, time_limit=START_SECONDS, **limits)
         if result.status != Status.TIME_LIMIT:
             return result
-    return minimize(p, x0, method, progress=True, **limits)
+        limit = limit and limit - START_SECONDS
+    return minimize(p, x0, method, progress=True, time_limit=limit, **limits)
 
 
 def _compare(arguments: argparse.Namespace) -> int:
     comparison = _understood(compare, _problems(arguments.problem), _methods(arguments), **_limits(arguments))
-    if arguments.plot:
+    if arguments.plot is not None:
         _save(comparison.plot(), arguments.plot)
     print(comparison.table("json" if arguments.json else "csv" if arguments.csv else "markdown").rstrip())
     return 0 if comparison.converged else 1
@@ -162,21 +173,30 @@ def _bench(arguments: argparse.Namespace) -> int:
 def _understood(function: Callable, *args: Any, **options: Any) -> Any:
     try:
         return function(*args, **options)
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, OSError, MemoryError) as error:
         raise Usage(str(error)) from error
 
 
 def _problems(words: list[str]) -> list[Problem]:
-    named: list[tuple[str, dict[str, Any]]] = []
+    named: list[tuple[str, list[str]]] = []
     for word in words:
-        name, equals, text = word.partition("=")
-        if not equals:
-            named.append((word, {}))
+        if "=" not in word:
+            named.append((word, []))
         elif named:
-            named[-1][1][name] = _value(name, text)
+            named[-1][1].append(word)
         else:
             raise Usage(f"{word!r} comes before the problem it belongs to")
-    return [_understood(problem, name, **options) for name, options in named]
+    return [_problem(name, _pairs(f"problem {name}", options)) for name, options in named]
+
+
+def _problem(name: str, options: dict[str, Any]) -> Problem:
+    try:
+        return problem(name, **options)
+    except TypeError as error:
+        hyper = sorted(set(options) & {n for r in rules.__all__ for n in getattr(rules, r).hyper})
+        raise Usage(f"{error}; {hyper[0]} belongs behind a --rule NAME" if hyper else str(error)) from error
+    except (ValueError, MemoryError) as error:
+        raise Usage(str(error) or "out of memory") from error
 
 
 def _methods(arguments: argparse.Namespace) -> list[Method]:
@@ -184,19 +204,14 @@ def _methods(arguments: argparse.Namespace) -> list[Method]:
 
 
 def _method(name: str, words: list[str]) -> Method:
-    if name.endswith(".py") or ".py:" in name:
-        chosen = _loaded(name)
-    else:
-        chosen = _understood(as_method, name).base
-    hyper = {}
-    for word in words:
-        hyperparameter, equals, text = word.partition("=")
-        if not equals:
-            raise Usage(
-                f"--rule {name}: {word!r} is not of the form name=value; give each further rule a --rule of its own"
-            )
-        hyper[hyperparameter] = _value(hyperparameter, text)
-    return chosen if isinstance(chosen, Method) and not hyper else _understood(chosen, **hyper)
+    own = name.endswith(".py") or ".py:" in name
+    chosen = _loaded(name) if own else _understood(as_method, name).base
+    hyper = _pairs(f"--rule {name}", words)
+    if isinstance(chosen, Method):
+        if hyper:
+            raise Usage(f"--rule {name} is bound already, {chosen}; leave out {', '.join(hyper)}")
+        return chosen
+    return _understood(chosen, **hyper)
 
 
 def _loaded(name: str) -> Rule | Method:
@@ -204,18 +219,28 @@ def _loaded(name: str) -> Rule | Method:
         return load(name)
     except (FileNotFoundError, ValueError) as error:
         raise Usage(str(error)) from error
-    except Exception as error:  # whatever the user's file raises
+    except (Exception, SystemExit) as error:  # whatever the user's file does
         raise Usage(f"--rule {name}: {type(error).__name__}: {error}") from error
 
 
-def _value(name: str, text: str) -> Any:
+def _pairs(owner: str, words: list[str]) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if not name.isidentifier() or not text:
+            raise Usage(f"{owner}: {word!r} is not of the form name=value; give each further rule a --rule of its own")
+        if name in pairs:
+            raise Usage(f"{owner}: {name} is given twice")
+        pairs[name] = _value(text)
+    return pairs
+
+
+def _value(text: str) -> Any:
     for kind in (int, float):
         try:
             return kind(text)
         except ValueError:
             continue
-    if name in ("--x0",):
-        raise Usage(f"{name}: {text!r} is not a number")
     return text
 
 
@@ -231,7 +256,10 @@ def _plain(value: Any) -> Any:
 
 def _save(figure: Any, path: str) -> None:
     try:
+        format = Path(path).suffix[1:]
+        if not format:
+            raise ValueError("the ending names the format, as in race.png")
         with replacing(path) as temporary:
-            figure.savefig(temporary)
+            figure.savefig(temporary, format=format)
     except (OSError, ValueError) as error:
         raise Usage(f"--plot {path}: {error}") from error

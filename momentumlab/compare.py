@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from .errors import unknown
+from .errors import short, unknown
+from .method import Method
 from .minimize import as_method, minimize
 from .problems import Problem, problem
 from .result import Result, Status
-from .rule import Method, Rule
+from .rule import Rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """One method on one problem: `seconds` is the median of the repeats, `error` the final f − f*."""
+    """One method on one problem.
+
+    Attributes
+    ----------
+    problem : Problem
+    method : str
+        The label.
+    result : Result
+    seconds : float
+        Wall time, the median of the repeats.
+    error : float
+        The final f − f*, as `Problem.error`: f* belongs to the nearest known minimiser.
+    """
 
     problem: Problem
     method: str
@@ -49,7 +62,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The runs of `compare`."""
+    """The runs of `compare`.
+
+    Attributes
+    ----------
+    runs : tuple of Run
+    """
 
     runs: tuple[Run, ...]
 
@@ -63,7 +81,12 @@ class Comparison:
         return [run.record() for run in self.runs]
 
     def table(self, format: str = "markdown") -> str:
-        """Iterations, evaluations, wall time and final error, as "markdown", "csv" or "json".
+        """Iterations, evaluations, wall time and final error.
+
+        Parameters
+        ----------
+        format : str
+            "markdown", "csv" or "json".
 
         Raises
         ------
@@ -84,7 +107,16 @@ class Comparison:
         raise ValueError(unknown("format", format, ["markdown", "csv", "json"]))
 
     def plot(self) -> "Figure":
-        """A column a problem: paths over contours, where the problem has two variables, and f − f* by iteration."""
+        """A column a problem: paths over contours, where it has two variables, and f − f* by iteration.
+
+        f* is that of the minimiser nearest to where each run ended; where none is known, the least value
+        that any run found.
+
+        Raises
+        ------
+        ValueError
+            Where nothing was run.
+        """
         from .plots import race
 
         return race(self)
@@ -129,8 +161,9 @@ def compare(
     """
     from tqdm import tqdm
 
-    listed = [problems] if isinstance(problems, (str, Problem)) else problems
-    chosen = [p if isinstance(p, Problem) else problem(p) for p in listed]
+    chosen = [as_problem(p) for p in ([problems] if isinstance(problems, (str, Problem)) else _listed(problems))]
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise ValueError(f"repeats = {short(repeats)}; it must be a whole number, 1 or larger")
     labelled = _labelled(methods)
     options: dict[str, Any] = dict(tol=tol, norm=norm, time_limit=time_limit)
     runs = []
@@ -146,11 +179,25 @@ def compare(
     return Comparison(tuple(runs))
 
 
+def as_problem(p: Problem | str) -> Problem:
+    """A Problem, or the one of a name."""
+    if not isinstance(p, (Problem, str)):
+        raise TypeError(f"{short(p)} is not a problem: give the name of one, or make one: Problem('mine', f, x0)")
+    return p if isinstance(p, Problem) else problem(p)
+
+
+def _listed(given: Any) -> list[Any]:
+    try:
+        return list(given)
+    except TypeError:
+        raise TypeError(f"{short(given)} is not a problem or method, or a list of them") from None
+
+
 def _labelled(methods: Any) -> dict[str, Method]:
     if isinstance(methods, Mapping):
         return {str(label): as_method(m) for label, m in methods.items()}
     labelled: dict[str, Method] = {}
-    for method in map(as_method, [methods] if isinstance(methods, (str, Method, Rule)) else methods):
+    for method in map(as_method, [methods] if isinstance(methods, (str, Method, Rule)) else _listed(methods)):
         again = sum(str(m) == str(method) for m in labelled.values())
         labelled[f"{method} ({again + 1})" if again else str(method)] = method
     return labelled

@@ -7,6 +7,7 @@ one is never run. Objectives are function pointers: the loop is compiled once fo
 
 import hashlib
 import inspect
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
@@ -20,17 +21,22 @@ from numba.experimental.function_type import FunctionModel
 from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
 
 from .hyper import BLOCK
-from .objective import Objective, located
-from .result import Evaluated, History, Step
-from .rule import Method, Rule
+from .method import Method
+from .objective import Objective, locate
+from .result import Evaluated, History, Step, is_finite
+from .rule import Rule
 from .searches import accepts, backtrack
 
-PAUSE, LOOK, FULL, SEARCH = range(4)
+PAUSE, LOOK, FULL, SEARCH = range(4)  # why the loop returns
+K, ROWS, STRIDE, CALLS, EVALUATED = range(5)  # what its counts hold
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 OBJECTIVE = float64(float64[::1], float64[::1])
+INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
-    PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, SEARCH=SEARCH, inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64,
-    sqrt=np.sqrt, maximum=np.maximum, minimum=np.minimum, empty=np.empty,
+    PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, SEARCH=SEARCH,
+    K=K, ROWS=ROWS, STRIDE=STRIDE, CALLS=CALLS, EVALUATED=EVALUATED, INFINITE=INFINITE,
+    inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
+    sqrt=np.sqrt, maximum=np.maximum, minimum=np.minimum,
 )  # fmt: skip
 """What the texts of `trace` may name."""
 
@@ -38,27 +44,33 @@ SCOPE = dict(
 # ------------------------------------------------------------------ objectives
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def objective(function: Any) -> Callable:
     """f(x, g), which returns the value and writes the gradient, compiled to be passed as a pointer."""
     if not hasattr(function, "py_func"):
-        return (
-            _njit(OBJECTIVE, function)
-            if function.__closure__ is None
-            else njit(OBJECTIVE, error_model="numpy")(function)
-        )
-    if function._can_compile:
-        function.compile(OBJECTIVE)
-    if OBJECTIVE.args in function.overloads:
-        return function
-    return njit(OBJECTIVE)(lambda x, g: function(x, g))  # declared for other, convertible types
+        ours = function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
+        return _njit(OBJECTIVE, function) if ours else njit(OBJECTIVE, error_model="numpy")(function)
+    try:
+        if function._can_compile:
+            function.compile(OBJECTIVE)
+        compiled = function.overloads.get(OBJECTIVE.args)
+        if compiled is not None and compiled.signature.return_type == OBJECTIVE.return_type:
+            return function
+        return njit(OBJECTIVE)(lambda x, g: function(x, g))  # declared for other, convertible types
+    except NumbaError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise TypeError(f"{function.__name__} does not compile as f(x, g) -> float: {reason}") from error
 
 
+@lru_cache(maxsize=32)
 def pair(fun: Callable, jac: Callable) -> Callable | None:
     """Two compiled functions, f(x) and its gradient, as one objective; None where they do not fit together."""
 
     def both(x, g):
-        g[:] = jac(x)
+        h = jac(x)
+        if h.size != g.size:
+            raise ValueError("jac returned an array of another size than x")
+        g[:] = h.ravel()
         return fun(x)
 
     try:
@@ -90,7 +102,7 @@ class PointerType(types.FunctionType):
 POINTER = PointerType(OBJECTIVE)
 register_model(PointerType)(FunctionModel)
 typeof_impl.register(Pointer)(lambda value, context: POINTER)
-pointer = lru_cache(maxsize=256)(Pointer)
+pointer = lru_cache(maxsize=32)(Pointer)
 
 
 @unbox(PointerType)
@@ -118,7 +130,8 @@ class RuleType(types.Dummy):
 
 @cache
 def _type_of(text: str) -> RuleType:
-    digest = hashlib.sha256((text + inspect.getsource(accepts)).encode()).hexdigest()[:16]
+    search = inspect.getsource(sys.modules[accepts.__module__])
+    digest = hashlib.sha256((text + search).encode()).hexdigest()[:16]
     RuleType.texts[digest] = text
     return RuleType(digest)
 
@@ -193,13 +206,14 @@ class Loop:
         self.counts, self.values = np.zeros(5, dtype=np.int64), np.zeros(1)
         began = time.perf_counter()
         self.values[0], self.jac = objective(x0)
-        self.pace = 1 / (time.perf_counter() - began)
+        self.pace = 1 / max(time.perf_counter() - began, 1e-9)
         self.tests = (tol, bound * max(1.0, abs(self.fun)), euclidean)
-        self.memory[:] = self.rule.start(x0, self.jac, self.rule.row(1, **self.method.found(self.step))) or self.memory
+        for slot, start in zip(self.memory, self.rule.start(x0, self.jac, self._row()), strict=True):
+            slot[:] = start
 
     @property
     def k(self) -> int:
-        return int(self.counts[0])
+        return int(self.counts[K])
 
     @property
     def fun(self) -> float:
@@ -219,29 +233,31 @@ class Loop:
         while True:
             began, k = time.perf_counter(), self.k
             steps = max(1, int(CHUNK_SECONDS * self.pace))
-            reason = self._drive(min(k + steps, self.every * (k // self.every + 1)), tested)
+            reason = self.drive(min(k + steps, self.every * (k // self.every + 1)), tested)
             tested = False
             if reason == SEARCH:
-                step = backtrack(self.objective.value, self.x, self.fun, self.jac, 0.5 * self.step)
+                step = backtrack(self.objective.value, self.x, self.fun, self.jac, self.step, tried=True)
                 if step is None:
                     return
                 self.step, tested = step, True
-            elif reason == LOOK and not (np.isfinite(self.jac).all() and np.isfinite(self.fun)):
-                bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy())
+            elif reason == LOOK and not is_finite(self):
+                bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy(), self.step)
                 self._step_back()
                 yield self
                 yield bad
             else:
-                self.pace = (self.k - k) / (time.perf_counter() - began)
+                self.pace = (self.k - k) / max(time.perf_counter() - began, 1e-9)
                 yield self
 
-    def _drive(self, stop: int, tested: bool) -> int:
-        history, counts = self.history, self.counts
-        first = self.k // BLOCK * BLOCK
+    def drive(self, stop: int, tested: bool = False) -> int:
+        """Run the loop up to an iteration, or until there is something to look at; says which."""
+        history, counts, first = self.history, self.counts, self.k // BLOCK * BLOCK
         table = self.rule.table(first, **self.method.found(self.step))
-        if len(table) > 1:
-            stop = min(stop, first + BLOCK)
-        counts[1], counts[2] = history._rows, history._stride
+        if self.rule.scheduled:
+            if self.k - first >= len(table):
+                self._row()  # raises what is wrong with it
+            stop = min(stop, first + len(table))
+        counts[ROWS], counts[STRIDE] = history.rows, history.stride
         try:
             return driver(self.rule)(
                 self.rule,
@@ -251,27 +267,30 @@ class Loop:
                 self.memory,
                 table,
                 (first, stop, *self.tests, self.step, tested),
-                (self.old, self.work, history._log, history._path, counts, self.values),
+                (self.old, self.work, history.log, history.path, counts, self.values),
             )
         except Exception as error:
-            stepped = counts[0] > counts[4]
-            located(error, self.x if stepped else self.work[0])
+            stepped = counts[K] > counts[EVALUATED]
+            locate(error, self.x if stepped else self.work[0])
             if stepped:
                 self._step_back()
             raise
         finally:
-            self.objective.nfev += int(counts[3])
-            self.objective.njev += int(counts[3])
-            counts[3] = 0
-            history._rows = int(counts[1])
+            self.objective.nfev += int(counts[CALLS])
+            self.objective.njev += int(counts[CALLS])
+            counts[CALLS] = 0
+            history.rows = int(counts[ROWS])
             history.make_room()
+
+    def _row(self) -> dict[str, float]:
+        return self.rule.row(self.k + 1, **self.method.found(self.step))
 
     def _step_back(self) -> None:
         """Return to the point before the last step, and evaluate the objective there again."""
         self.x[:] = self.old[0]
         if len(self.old) == 2:
             self.iterate[:] = self.old[1]
-        self.counts[0] -= 1
+        self.counts[K] -= 1
         try:
             self.values[0], self.jac[:] = self.objective(self.x)
         except Exception:

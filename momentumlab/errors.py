@@ -13,4 +13,10 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
     choices = list(choices)
     near = get_close_matches(str(name), choices, n=2, cutoff=0.6)
     guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
-    return f"there is no {kind} {name!r}{guess} There are {', '.join(choices) or 'none'}"
+    return f"there is no {kind} {short(name)}{guess} There are {', '.join(choices) or 'none'}"
+
+
+def short(value: object) -> str:
+    """A value's repr, on one line and cut where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) < 80 else f"{text[:77]}..."

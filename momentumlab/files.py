@@ -10,7 +10,9 @@ from pathlib import Path
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary file beside `path`, renamed to it once all is written; the old file stands until then."""
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # through a link, to the file it names
+    if path.exists() and not path.is_file():
+        raise OSError(f"{str(path)!r} is not a file")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r} to write {path.name} into")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)

@@ -1,54 +1,90 @@
 """Hyperparameters: numbers in the range of their name, or functions whose argument names say what they need."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .rule import Rule
+from .errors import short
 
 BLOCK = 4096  # rows of hyperparameters that are computed together
 
 RANGES = {
-    name: text
-    for names, text in {
-        "lr weight_decay lr_decay eps eta": "[0, inf)",
-        "beta beta1 beta2 momentum rho alpha": "[0, 1)",
-        "dampening": "[0, 1]",
-        "nu": "[0, 1]",
-        "kd gamma delta": "(-inf, inf)",
-        "mu L": "(0, inf)",
-        "eta_max bound max_norm": "[0, inf]",
-        "threshold": "[4, inf)",
-    }.items()
-    for name in names.split()
+    "lr": "[0, inf)",
+    "beta": "[0, 1)",
+    "beta1": "[0, 1)",
+    "beta2": "[0, 1)",
+    "dampening": "[0, 1]",
+    "eps": "[0, inf)",
+    "weight_decay": "[0, inf)",
+    "max_norm": "[0, inf]",
+    "mu": "(0, inf)",
+    "L": "(0, inf)",
 }
-"""Every hyperparameter's range, by name: a name means one thing in the whole library."""
+"""The range of each hyperparameter, by name: a name means one thing everywhere. Other names take any finite number."""
 
 
-def inside(name: str, values: Any) -> bool:
-    """Whether a hyperparameter's values all lie in the range of its name; names without a range take any number."""
-    text = RANGES.get(name, "[-inf, inf]")
+def range_of(name: str) -> str:
+    """The range of a name, to be shown."""
+    return RANGES.get(name, "(-inf, inf)").replace("inf", "∞")
+
+
+def inside(name: str, values: Any) -> np.ndarray:
+    """Which of a hyperparameter's values lie in the range of its name."""
+    text = RANGES.get(name, "(-inf, inf)")
     low, high = (float(bound) for bound in text[1:-1].split(","))
     values = np.asarray(values, dtype=float)
     above = values >= low if text[0] == "[" else values > low
     below = values <= high if text[-1] == "]" else values < high
-    return bool(np.all(above & below))
+    return above & below
+
+
+def number(owner: str, name: str, value: Any) -> float:
+    """A hyperparameter's value as a float in its range, or a sentence on what is wrong with it."""
+    try:
+        if isinstance(value, (bool, str)) or np.ndim(value) or np.iscomplexobj(value):
+            raise TypeError
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        right = f"give a number in {range_of(name)} or a function of k"
+        raise TypeError(f"{owner}: {name} = {short(value)} is not a number; {right}") from None
+    if not inside(name, found):
+        raise ValueError(f"{owner}: {name} = {short(value)} is outside its range {range_of(name)}")
+    return found
+
+
+def shown(value: Any) -> str:
+    """A value as a repr shows it: few digits, and a function by what it asks for."""
+    return f"f({', '.join(arguments(value))})" if callable(value) else f"{value:.6g}"
 
 
 # ------------------------------------------------------------------ functions whose argument names say what they need
 
 
-@lru_cache(maxsize=4096)
 def arguments(function: Callable) -> tuple[str, ...]:
     """The names that a hyperparameter's function asks for; an argument with a default keeps it."""
-    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-    parameters = signature(function).parameters.values()
-    return tuple(p.name for p in parameters if p.kind in positional and p.default is Parameter.empty)
+    try:
+        return _arguments(function)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        return _arguments.__wrapped__(function)
+
+
+@lru_cache(maxsize=256)
+def _arguments(function: Callable) -> tuple[str, ...]:
+    try:
+        parameters = signature(function).parameters.values()
+    except ValueError:
+        parameters = None
+    if parameters is None or any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+        raise TypeError(f"{short(function)} does not name its arguments; wrap it, as in lambda k: ...")
+    named = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(p.name for p in parameters if p.kind in named and p.default is Parameter.empty)
 
 
 def resolve(hyper: Mapping[str, Any], names: Iterable[str], known: Mapping[str, Any]) -> list[Any]:
@@ -67,24 +103,23 @@ def resolve(hyper: Mapping[str, Any], names: Iterable[str], known: Mapping[str, 
 def kinds(owner: str, hyper: Mapping[str, Any], vectors: Iterable[str]) -> dict[str, str]:
     """name -> "constant", "scheduled" (moves with k) or "measured" (needs vectors of the iteration), transitively."""
     vectors, found = set(vectors), {}
-    open_: list[str] = []
+    path: list[str] = []
 
-    def kind(name: str, asker: str = "") -> str:
+    def kind(name: str) -> str:
         if name == "k":
             return "scheduled"
         if name in vectors:
             return "measured"
         if name not in hyper:
-            takes = ", ".join(["k (the iteration, from 1)", *hyper])
-            lacks = f"{owner}: the function given for {asker} asks for {name!r}, which {owner} does not have"
-            raise TypeError(f"{lacks}; it may ask for {takes}")
-        if name in open_:
-            raise TypeError(f"{owner}: {' and '.join(open_)} are functions of each other; one of them must be a number")
+            lacks = f"{owner}: the function given for {path[-1]} asks for {name!r}, which {owner} does not have"
+            raise TypeError(f"{lacks}; it may ask for {', '.join(['k (the iteration, from 1)', *hyper])}")
+        if name in path:
+            raise TypeError(f"{owner}: {' and '.join(path)} are functions of each other; one of them must be a number")
         if name not in found:
-            open_.append(name)
-            parts = {kind(a, name) for a in arguments(hyper[name])} if callable(hyper[name]) else set()
+            path.append(name)
+            parts = {kind(a) for a in arguments(hyper[name])} if callable(hyper[name]) else set()
             found[name] = next((k for k in ("measured", "scheduled") if k in parts), "constant")
-            open_.pop()
+            path.pop()
         return found[name]
 
     for name in hyper:
@@ -93,72 +128,77 @@ def kinds(owner: str, hyper: Mapping[str, Any], vectors: Iterable[str]) -> dict[
 
 
 def recurrence(first: float, advance: Callable[[float], float]) -> Callable[[Any], Any]:
-    """A schedule with memory, t(1) = first, t(k+1) = advance(t(k)), as a function of k alone.
+    """A schedule with memory, as a function of k alone: t(1) = first, t(k + 1) = advance(t(k)).
 
+    Parameters
+    ----------
+    first : float
+    advance : callable
+        ``advance(t) -> float``.
+
+    Returns
+    -------
+    callable
+        ``t(k)`` for a whole number k ≥ 1 or an array of them; values are computed once.
+
+    Examples
+    --------
     >>> fista = recurrence(1.0, lambda t: (1 + (1 + 4 * t * t) ** 0.5) / 2)
     >>> round(fista(2), 6)
     1.618034
     """
-    known = [math.nan, float(first)]
+    known, growing = [math.nan, float(first)], Lock()
 
     def at(k: Any) -> Any:
-        while len(known) <= np.max(k):
-            known.append(advance(known[-1]))
+        with growing:
+            while len(known) <= np.max(k):
+                known.append(advance(known[-1]))
         return np.asarray(known)[k.astype(int)] if isinstance(k, np.ndarray) else known[int(k)]
 
     return at
 
 
-def number(owner: str, name: str, value: Any) -> float:
-    try:
-        if isinstance(value, (bool, str)) or np.ndim(value) or np.iscomplexobj(value):
-            raise TypeError
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{owner}: {name} = {value!r} is not a number; give a number in {range_of(name)} or a function of k"
-        ) from None
-    if not inside(name, number):
-        raise ValueError(f"{owner}: {name} = {value!r} is outside its range {range_of(name)}")
-    return number
-
-
-def range_of(name: str) -> str:
-    return RANGES.get(name, "(-inf, inf)").replace("inf", "∞")
-
-
-def shown(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if not callable(value):
-        return str(value)
-    try:
-        return f"f({', '.join(arguments(value))})"
-    except (TypeError, ValueError):
-        return repr(value)
-
-
 # ------------------------------------------------------------------ rows of numbers
 
 
-@lru_cache(maxsize=16)
-def table(rule: "Rule", first: int, known: tuple[tuple[str, float], ...]) -> np.ndarray:
-    """See `Rule.table`."""
-    moving = any(kind == "scheduled" for kind in rule.kinds.values())
-    k = np.arange(first + 1, first + 1 + (BLOCK if moving else 1), dtype=float)
-    given = dict(known)
-    try:  # all rows at once where the functions allow it, else row by row (a schedule with an if in it)
-        columns = resolve(rule.hyper, rule.columns, {**given, "k": k})
-        rows = np.column_stack([np.broadcast_to(c, k.shape) for c in columns]) if columns else np.empty((1, 0))
-    except (TypeError, ValueError):
-        rows = np.array(
-            [resolve(rule.hyper, rule.columns, {**given, "k": i}) for i in k.astype(int).tolist()], dtype=float
-        )
-    rows = np.ascontiguousarray(rows, dtype=float)
-    for name, column in zip(rule.columns, rows.T, strict=True):
-        if name not in given and not inside(name, column):
-            at = next(i for i, value in enumerate(column) if not inside(name, value))
-            where = f"{name} is {column[at]:.6g} at iteration k = {int(k[at])}"
-            raise ValueError(f"{rule.name}: {where}, outside its range {range_of(name)}")
-    rows.flags.writeable = False
-    return rows
+def rows(
+    hyper: Mapping[str, Any], columns: Sequence[str], known: Mapping[str, Any], first: int, scheduled: Collection[str]
+) -> np.ndarray:
+    """The named hyperparameters at iterations first + 1, ..., first + 4096: a row each, up to the first that is wrong.
+
+    One row where none is scheduled. They are computed for all iterations at once where the functions
+    allow it, else one by one, as a schedule with an `if` in it asks for.
+    """
+    k = np.arange(first + 1, first + 1 + (BLOCK if scheduled else 1), dtype=float)
+    try:
+        table = np.column_stack(_at_once(hyper, columns, known, k, scheduled))
+    except Exception:  # whatever a function written for one iteration raises on an array of them
+        table = np.array(list(_one_by_one(hyper, columns, known, k)), dtype=float).reshape(-1, len(columns))
+    right = np.ones(len(table), dtype=bool)
+    for name, column in zip(columns, table.T, strict=True):
+        right &= inside(name, column)
+    table = np.ascontiguousarray(table[: len(right) if right.all() else int(np.argmin(right))])
+    table.flags.writeable = False
+    return table
+
+
+def _at_once(hyper: Any, columns: Any, known: Any, k: np.ndarray, scheduled: Collection[str]) -> list[np.ndarray]:
+    found = [np.asarray(value) for value in resolve(hyper, columns, {**known, "k": k})]
+    for name, value in zip(columns, found, strict=True):
+        if value.dtype.kind not in "fiu" or value.shape != (k.shape if name in scheduled else ()):
+            raise TypeError(f"{name} is not one real number an iteration")
+    return [np.broadcast_to(value, k.shape).astype(float) for value in found] or [np.empty((len(k), 0))]
+
+
+def _one_by_one(hyper: Any, columns: Any, known: Any, k: np.ndarray) -> Iterator[list[float]]:
+    for i in k.astype(int).tolist():
+        try:
+            yield row("", hyper, columns, known, i)
+        except Exception:
+            return
+
+
+def row(owner: str, hyper: Mapping[str, Any], columns: Sequence[str], known: Mapping[str, Any], k: int) -> list[float]:
+    """The named hyperparameters at one iteration, or what is wrong with them."""
+    values = resolve(hyper, columns, {**known, "k": k})
+    return [number(owner, name, value) for name, value in zip(columns, values, strict=True)]

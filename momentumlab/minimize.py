@@ -4,18 +4,20 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import rules
-from .errors import unknown
+from .errors import short, unknown
+from .method import Method
 from .objective import Objective, start
 from .ops import norm as euclidean_norm
 from .problems import Problem, problem
-from .result import SENTENCES, Evaluated, History, Result, Status, Step
-from .rule import Method, Rule
+from .result import SENTENCES, Evaluated, History, Result, Status, Step, is_finite
+from .rule import Rule
 from .searches import backtrack
 
 if TYPE_CHECKING:
@@ -50,13 +52,14 @@ def minimize(
     Parameters
     ----------
     fun : callable, Problem or str
-        ``f(x, *args) -> float``; or ``f(x, g) -> float``, which writes the gradient into g; or a problem,
-        or the name of one.
+        ``f(x, *args) -> float``; or ``f(x, g) -> float``, which writes the gradient into g and leaves x
+        alone; or a problem, or the name of one.
     x0 : array_like of shape (n,)
         Where to start; a problem's own start if it is left out.
     method : Method, Rule or str, optional
         Such as ``heavy_ball(lr=0.01)``; ``nesterov()`` if it is left out. Without `lr`, the step size is
-        found by `Backtracking`.
+        found by `Backtracking`, unless the rule's step does not scale with the gradient, as Adam's: such a
+        rule takes its default lr.
     args : tuple, optional
         Further arguments of `fun` and `jac`.
     jac : callable, bool or str, optional
@@ -105,34 +108,37 @@ def minimize(
     maxiter = _limit("maxiter", MAXITER if maxiter is None else maxiter, whole=True)
     tol = _limit("tol", tol)
     time_limit = math.inf if time_limit is None else _limit("time_limit", time_limit)
-    if norm not in (2, np.inf):
-        raise ValueError(f"norm = {norm!r}; it must be inf or 2")
+    if np.ndim(norm) or norm not in (2, np.inf):
+        raise ValueError(f"norm = {short(norm)}; it must be inf or 2")
     if hess is not None and not isinstance(fun, (str, Problem)):
         warnings.warn(f"{method} does not use Hessian information (hess)", RuntimeWarning, stacklevel=2)
     objective, x = _objective(fun, x0, jac, args)
     report = _reporter(callback) if callback is not None else None
-
-    kept = History(x.size)
     size = _euclidean if norm == 2 else _largest
-    every = 1 if report else max(maxiter, 1)
-    steps = _loop(objective, method, x, kept, tol=tol or -1.0, euclidean=norm == 2, every=every)
-    began, f0 = time.perf_counter(), 0.0
+    kept = History(x.size)
+    steps = _loop(
+        objective, method, x, kept, tol=tol or -1.0, euclidean=norm == 2, every=1 if report else max(maxiter, 1)
+    )
+    began, f0, reported = time.perf_counter(), 0.0, 0
     last: Step | None = None
     status: Status | None = None
+
+    def result(status: Status) -> Result:
+        assert last is not None
+        if is_finite(last):
+            kept.record(last, size(last.jac))
+        return _result(status, last, method, objective, kept if history else None)
+
     try:
         for step in _shown(steps, maxiter) if progress else steps:
             if last is None:
                 last, f0 = step, abs(step.fun)
-            if not (math.isfinite(step.fun) and np.isfinite(step.jac).all()):
+            if not is_finite(step):
                 status = Status.NONFINITE
                 break
             last, gnorm = step, size(step.jac)
             kept.record(step, gnorm)
-            if (
-                report
-                and step.k
-                and report(_result(Status.ITERATION_LIMIT, step, objective, kept if history else None))
-            ):
+            if report and step.k > reported and report(result(Status.ITERATION_LIMIT)):
                 status = Status.CALLBACK
             elif tol > 0 and gnorm <= tol:
                 status = Status.CONVERGED if size(objective(step.x)[1]) <= tol else Status.UNREPRODUCIBLE
@@ -144,6 +150,7 @@ def minimize(
                 status = Status.TIME_LIMIT
             if status is not None:
                 break
+            reported = step.k
         else:
             status = Status.NO_STEP
     except KeyboardInterrupt:
@@ -152,11 +159,11 @@ def minimize(
         status = Status.INTERRUPTED
     except Exception as error:
         if last is not None:
-            error.result = _result(Status.RAISED, last, objective, kept if history else None)  # type: ignore[attr-defined]
+            with suppress(AttributeError):
+                error.result = result(Status.RAISED)  # type: ignore[attr-defined]
             error.add_note(f"after {last.k} iterations; the run so far is this exception's .result")
         raise
-    assert last is not None
-    return _result(status, last, objective, kept if history else None)
+    return result(status)
 
 
 def iterate(
@@ -177,7 +184,8 @@ def iterate(
     Yields
     ------
     Step
-        The start, then every iteration: `k`, `x`, `fun`, `jac`, `slots` (the memory by name) and `iterate`.
+        The start, then every iteration: `k`, `x`, `fun`, `jac`, `slots` (the memory by name) and `iterate`,
+        all read-only. It ends only where a search finds no step.
 
     Examples
     --------
@@ -189,7 +197,10 @@ def iterate(
     (39, ['v'])
     """
     objective, x = _objective(fun, x0, jac, args)
-    return _steps(objective, as_method(method), x)
+    for step in _steps(objective, as_method(method), x):
+        for array in (step.x, step.jac, step.iterate, *step.slots.values()):
+            array.flags.writeable = False
+        yield step
 
 
 def as_method(method: Method | Rule | str | None) -> Method:
@@ -200,7 +211,9 @@ def as_method(method: Method | Rule | str | None) -> Method:
         method = getattr(rules, method)
     found = rules.nesterov() if method is None else method() if isinstance(method, Rule) else method
     if not isinstance(found, Method):
-        raise TypeError(f"method = {method!r}; give a method such as heavy_ball(lr=0.01), a rule, or the name of one")
+        raise TypeError(
+            f"method = {short(method)}; give a method such as heavy_ball(lr=0.01), a rule, or the name of one"
+        )
     if found.rule.inputs:
         needs = f"{found.name} needs {', '.join(found.rule.inputs)}, a product that a preconditioner supplies"
         raise TypeError(f"{needs}; minimize has none to give it")
@@ -224,14 +237,15 @@ def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step
     slots: Sequence[np.ndarray] = rule.start(x, g, rule.row(1, **method.found(size)))
     while True:
         memory = dict(zip(rule.slots, slots, strict=True))
-        yield Evaluated(k, x, f, g, memory, memory.get("x", x))
+        yield Evaluated(k, x, f, g, memory, memory.get("x", x), size)
         if method.search:
             found = backtrack(objective.value, x, f, g, size)
             if found is None:
                 return
             size = found
+        row = {n: np.float64(v) for n, v in rule.row(k + 1, **method.found(size)).items()}  # 1/0 is inf, as compiled
         with np.errstate(all="ignore"):
-            x, *slots = rule.advance(x, g, slots, rule.row(k + 1, **method.found(size)))
+            x, *slots = rule.advance(x, g, slots, row)
         f, g = objective(x)
         k += 1
 
@@ -255,19 +269,21 @@ def _objective(fun: Callable | Problem | str, x0: Any, jac: Any, args: tuple) ->
     if isinstance(fun, Problem):
         if jac is not None or args:
             raise TypeError(f"problem {fun.name} has its own gradient and arguments; leave out jac and args")
-        return fun.objective(), start(fun.x0 if x0 is None else x0)
+        return fun.objective(), fun.point(fun.x0 if x0 is None else x0)
     if x0 is None:
         raise TypeError("x0 is missing; only problems have a start of their own")
-    return Objective(fun, jac, args), start(x0)
+    objective, x = Objective(fun, jac, args), start(x0)
+    objective.check_bounds(x.size)
+    return objective, x
 
 
 def _limit(name: str, value: Any, whole: bool = False) -> Any:
     kind = "a whole number" if whole else "a number"
     try:
-        if isinstance(value, (bool, str)) or not value >= 0 or (whole and int(value) != value):
+        if isinstance(value, (bool, str)) or np.ndim(value) or not value >= 0 or (whole and int(value) != value):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name} = {value!r}; it must be {kind}, 0 or larger") from None
+        raise ValueError(f"{name} = {short(value)}; it must be {kind}, 0 or larger") from None
     return int(value) if whole else float(value)
 
 
@@ -282,6 +298,8 @@ def _euclidean(g: np.ndarray) -> float:
 
 def _reporter(callback: Callable) -> Callable[[Result], bool]:
     """Call back in one of SciPy's two forms; True where it wants to stop."""
+    if not callable(callback):
+        raise TypeError(f"callback = {short(callback)} is not callable")
     parameters: Mapping[str, Parameter]
     try:
         parameters = signature(callback).parameters
@@ -304,7 +322,10 @@ def _reporter(callback: Callable) -> Callable[[Result], bool]:
     return report
 
 
-def _result(status: Status, step: Step, objective: Objective, history: History | None) -> Result:
+def _result(status: Status, step: Step, method: Method, objective: Objective, history: History | None) -> Result:
+    lr = None
+    with suppress(Exception):  # a schedule that ends here has no further number
+        lr = method.rule.row(max(step.k, 1), **method.found(step.step)).get("lr")
     return Result(
         message=SENTENCES[status],
         success=status is Status.CONVERGED,
@@ -316,6 +337,7 @@ def _result(status: Status, step: Step, objective: Objective, history: History |
         nfev=objective.nfev,
         njev=objective.njev,
         iterate=step.iterate.copy(),
+        lr=lr,
         history=history,
     )
 
@@ -354,7 +376,7 @@ def scipy_method(
     if strange := sorted(set(options) - set(known)):
         warn(f"Unknown solver options: {', '.join(strange)}", OptimizeWarning)
     if gtol is not None:
-        options.setdefault("tol", gtol)
+        options["tol"] = gtol
     if options.get("tol") is None:
         options.pop("tol", None)
     found = minimize(

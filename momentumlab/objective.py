@@ -1,12 +1,17 @@
 """Whatever the user gives as a function and a gradient, behind one face, with honest counts."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from inspect import Parameter, signature
+from sys import float_info
 from typing import Any
 
 import numpy as np
 
-EPS = np.finfo(float).eps
+from .errors import short
+
+EPS = float_info.epsilon
 SCHEMES = {"2-point": EPS ** (1 / 2), "3-point": EPS ** (1 / 3), "cs": 1e-20}
 """Steps of difference schemes, relative to max(1, |xᵢ|)."""
 
@@ -17,7 +22,8 @@ class Objective:
     Parameters
     ----------
     fun : callable
-        ``f(x, *args)``, or ``f(x, g)``, which writes the gradient into g (compiled, or its second argument named g).
+        ``f(x, *args)``, or ``f(x, g)``, which writes the gradient into g and leaves x alone (compiled, or its
+        second argument named g).
     jac : callable, bool, str or None
         The gradient ``jac(x, *args)``; True where `fun` returns ``(f, g)``; otherwise a difference scheme,
         "2-point" (also for None), "3-point" or "cs".
@@ -34,7 +40,7 @@ class Objective:
 
     def __init__(self, fun: Callable, jac: Any = None, args: tuple = ()) -> None:
         if not callable(fun):
-            raise TypeError(f"fun = {fun!r} is not callable; give a function of x, a Problem or the name of one")
+            raise TypeError(f"fun = {short(fun)} is not callable; give a function of x, a Problem or the name of one")
         self.args = args if isinstance(args, tuple) else (args,)
         self.nfev = self.njev = 0
         self.native: Callable | None = None
@@ -50,12 +56,12 @@ class Objective:
             self._both = self._separate
             if compiled and is_compiled(jac):
                 self._go_native(fun, jac)
-        elif jac in (None, False) or (isinstance(jac, str) and jac in SCHEMES):
+        elif jac is None or jac is False or (isinstance(jac, str) and jac in SCHEMES):
             self.scheme = jac or "2-point"
             self._both = self._differences
         else:
             raise ValueError(
-                f"jac = {jac!r} is not understood; give a callable, True where fun returns (f, g), "
+                f"jac = {short(jac)} is not understood; give a callable, True where fun returns (f, g), "
                 f"or one of {', '.join(map(repr, SCHEMES))}"
             )
 
@@ -64,23 +70,32 @@ class Objective:
 
         self.native = compiled.objective(*functions) if len(functions) == 1 else compiled.pair(*functions)
         if self.native is not None:
-            self._fun, self._both = self.native, self._written
+            self._both = self._written
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """(f, g) at x; an exception leaves with x attached."""
-        try:
-            return self._both(x)
-        except Exception as error:
-            located(error, x)
-            raise
+        return self._located(self._both, x)
 
     def value(self, x: np.ndarray) -> float:
         """f at x, and the gradient too only where they come together."""
+        if self._both in (self._separate, self._differences):
+            return self._located(self._value, x)
+        return self._located(self._both, x)[0]
+
+    def _located(self, function: Callable, x: np.ndarray) -> Any:
         try:
-            return self._value(x) if self._both in (self._separate, self._differences) else self._both(x)[0]
+            return function(x)
         except Exception as error:
-            located(error, x)
+            locate(error, x)
+            if isinstance(error, StopIteration):  # would end the loop that called
+                raise RuntimeError("the objective raised StopIteration") from error
             raise
+
+    def check_bounds(self, n: int) -> None:
+        """Refuse a compiled function that reaches beyond n components, which compiled code would not notice."""
+        for function in (self._fun, self._jac):
+            if self.native is not None and n <= 1000 and is_compiled(function):
+                _check_bounds(function, n)
 
     def _value(self, x: np.ndarray) -> float:
         self.nfev += 1
@@ -89,13 +104,13 @@ class Objective:
     def _written(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         self.nfev, self.njev = self.nfev + 1, self.njev + 1
         g = np.empty_like(x)
-        return number(self._fun(x.copy(), g, *self.args)), g
+        return number((self.native or self._fun)(x.copy(), g, *self.args)), g
 
     def _returned(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         self.nfev, self.njev = self.nfev + 1, self.njev + 1
         both = self._fun(x.copy(), *self.args)
         if not isinstance(both, (tuple, list)) or len(both) != 2:
-            raise TypeError(f"fun returned {_short(both)}; with jac=True it must return the pair (f, gradient)")
+            raise TypeError(f"fun returned {short(both)}; with jac=True it must return the pair (f, gradient)")
         return number(both[0]), vector(both[1], x.size, "the gradient from fun")
 
     def _separate(self, x: np.ndarray) -> tuple[float, np.ndarray]:
@@ -117,7 +132,7 @@ class Objective:
             value = np.asarray(self._fun(z, *self.args))
             if value.dtype.kind != "c" or value.size != 1:
                 raise TypeError(
-                    f"fun returned {_short(value)} for a complex x; jac='cs' needs a complex number there, "
+                    f"fun returned {short(value)} for a complex x; jac='cs' needs a complex number there, "
                     "else take '2-point' or '3-point'"
                 )
             return float(value.imag.item() / h)
@@ -134,10 +149,24 @@ def is_compiled(function: Callable) -> bool:
     return hasattr(function, "py_func") and hasattr(function, "nopython_signatures")
 
 
-def located(error: Exception, x: np.ndarray) -> None:
+@lru_cache(maxsize=256)
+def _check_bounds(function: Any, n: int) -> None:
+    x, g = np.ones(n), np.ones(n)
+    beyond = False
+    with np.errstate(all="ignore"), suppress(Exception):
+        try:
+            function.py_func(*(x, g)[: len(signature(function.py_func).parameters)])
+        except IndexError:
+            beyond = True
+    if beyond:
+        raise IndexError(f"{function.__name__} reaches beyond x, which has {n} component{'s' * (n > 1)}")
+
+
+def locate(error: Exception, x: np.ndarray) -> None:
     """Attach to an exception where the objective raised it."""
     if not hasattr(error, "x"):
-        error.x = x.copy()  # type: ignore[attr-defined]
+        with suppress(Exception):
+            error.x = x.copy()  # type: ignore[attr-defined]
         with np.printoptions(threshold=8, edgeitems=3):
             error.add_note(f"raised by the objective at x = {x}")
 
@@ -146,8 +175,8 @@ def start(x0: Any) -> np.ndarray:
     """x0 as a fresh vector of float64, or a sentence on what is wrong with it."""
     try:
         x = _reals(x0)
-    except (TypeError, ValueError):
-        raise TypeError(f"x0 = {_short(x0)} is not a vector of real numbers") from None
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"x0 = {short(x0)} is not a vector of real numbers") from None
     if x.ndim > 1:
         raise ValueError(
             f"x0 has shape {x.shape}; it must have one dimension: pass x0.ravel() and reshape inside the objective"
@@ -167,16 +196,17 @@ def number(value: Any) -> float:
         return float(value)
     try:
         return _reals(value).item()
-    except (TypeError, ValueError):
-        raise TypeError(f"fun returned {_short(value)}; it must return one real number") from None
+    except (TypeError, ValueError, OverflowError):
+        pair = " (or, with jac=True, the pair of it and the gradient)" * (isinstance(value, tuple) and len(value) == 2)
+        raise TypeError(f"fun returned {short(value)}; it must return one real number{pair}") from None
 
 
 def vector(value: Any, n: int, source: str) -> np.ndarray:
     """What a gradient returned, as a fresh vector of n float64."""
     try:
         reals = _reals(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{source} returned {_short(value)}; it must return {n} real number{'s' * (n > 1)}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{source} returned {short(value)}; it must return {n} real number{'s' * (n > 1)}") from None
     if reals.size != n:
         raise ValueError(
             f"{source} returned shape {reals.shape}; x has {n} component{'s' * (n > 1)}, so it must be ({n},)"
@@ -205,8 +235,3 @@ def _writes_gradient(fun: Callable, extra: int) -> bool:
         if p.default is Parameter.empty and p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     ]
     return len(required) == 2 + extra and (is_compiled(fun) or required[1].name == "g")
-
-
-def _short(value: Any) -> str:
-    text = f"{value!r}"
-    return f"{text if len(text) < 80 else text[:77] + '...'} ({type(value).__name__})"

@@ -32,7 +32,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 
 
 def dot(a: Any, b: Any) -> Any:
-    """Σ aᵢbᵢ, summed from the first coordinate to the last, so that every loop gets the same bits."""
+    """Σ aᵢbᵢ; on arrays, as in the compiled loop, summed from the first coordinate to the last."""
     return _library(a, b).dot(a, b)
 
 
@@ -43,7 +43,7 @@ def norm(a: Any) -> Any:
 
 def _library(*values: Any) -> Any:
     for value in values:
-        if not isinstance(value, (bool, int, float, np.bool_)):
+        if type(value) not in (bool, int, float):
             own = getattr(value, "ops", None)
             return own if own is not None else _LIBRARIES[type(value).__module__.partition(".")[0]]
     return _Floats
@@ -68,11 +68,15 @@ class _Floats:
 
 
 class _NumPy:
-    sqrt, maximum, minimum, where = np.sqrt, np.maximum, np.minimum, np.where
+    sqrt, maximum, minimum = np.sqrt, np.maximum, np.minimum
+
+    @staticmethod
+    def where(condition, a, b):
+        return np.where(condition, a, b)[()]
 
     @staticmethod
     def dot(a, b):
-        return float(np.add.accumulate((a * b).ravel())[-1])
+        return np.add.accumulate((a * b).ravel())[-1]
 
 
 class _Torch:
@@ -101,6 +105,8 @@ class _Torch:
     def where(condition, a, b):
         import torch
 
+        if not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor):  # else torch takes float32
+            a = torch.tensor(a, dtype=torch.float64, device=condition.device)
         return torch.where(condition, a, b)
 
     @staticmethod

@@ -39,7 +39,15 @@ def style(j: int) -> dict[str, Any]:
 
 
 def convergence(runs: Mapping[str, Result], fstar: float | None = None) -> Figure:
-    """f − f* (f itself where f* is not given) and ‖∇f‖ against the iteration, one line a run."""
+    """f − f* (f itself where f* is not given) and ‖∇f‖, where the rule takes gradients, by iteration: one line a run.
+
+    Parameters
+    ----------
+    runs : mapping of str to Result
+        By label; each with its history.
+    fstar : float, optional
+        The least value.
+    """
     with plt.rc_context(RC):
         figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 2.8), layout="constrained")
         for j, (label, result) in enumerate(runs.items()):
@@ -50,15 +58,23 @@ def convergence(runs: Mapping[str, Result], fstar: float | None = None) -> Figur
             right.plot(history.k, _positive(history.gnorm), **style(j))
         left.set_yscale("linear" if fstar is None else "log")
         right.set_yscale("log")
-        left.set(xlabel="iteration k", ylabel="$f(x_k)$" if fstar is None else "$f(x_k) - f^\\star$")
-        right.set(xlabel="iteration k", ylabel="$\\|\\nabla f(x_k)\\|$")
+        left.set(xlabel="iteration k", ylabel="$f$" if fstar is None else "$f - f^\\star$")
+        right.set(xlabel="iteration k", ylabel="$\\|\\nabla f\\|$")
         if any(runs):
             left.legend()
     return figure
 
 
 def paths(problem: Problem, runs: Mapping[str, Result]) -> Figure:
-    """The iterates over the contours of a function of two variables; stars mark known minimisers."""
+    """The iterates over the contours of a function of two variables; a dot marks the start, stars known minimisers.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of two variables.
+    runs : mapping of str to Result
+        By label; each with its history.
+    """
     with plt.rc_context(RC):
         figure, axes = plt.subplots(figsize=(4.2, 3.6), layout="constrained")
         _paths(axes, problem, runs)
@@ -67,7 +83,9 @@ def paths(problem: Problem, runs: Mapping[str, Result]) -> Figure:
 
 
 def race(comparison: "Comparison") -> Figure:
-    """A column a problem: paths over contours above, f − f* below."""
+    """A column a problem: paths over contours above, f − f* below; see `Comparison.plot`."""
+    if not comparison.runs:
+        raise ValueError("nothing was run, so there is nothing to draw")
     runs: dict[Problem, dict[str, Result]] = {}
     for run in comparison.runs:
         runs.setdefault(run.problem, {})[run.method] = run.result
@@ -87,11 +105,13 @@ def race(comparison: "Comparison") -> Figure:
             for j, (label, result) in enumerate(results.items()):
                 history = _history(label, result)
                 floor = problem.fun(result.x) - problem.error(result.x)
+                if np.isnan(floor):
+                    floor = min(_history("", r).fun.min() for r in results.values())
                 lower.semilogy(history.k, _positive(history.fun - floor), label=label, **style(j))
             lower.set_xlabel("iteration k")
             lower.yaxis.set_major_locator(LogLocator(numticks=6))
             lower.yaxis.set_minor_formatter(NullFormatter())
-        grid[-1, 0].set_ylabel("$f(x_k) - f^\\star$")
+        grid[-1, 0].set_ylabel("$f - f^\\star$")
         handles, labels = grid[-1, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return figure
@@ -109,10 +129,11 @@ def _paths(axes: Axes, problem: Problem, runs: Mapping[str, Result]) -> None:
     levels = np.geomspace(max(np.quantile(above, 0.002), 1e-9 * np.ptp(z)), above.max(), 18)
     axes.contour(first, second, above, levels=levels, colors="0.75", linewidths=0.5)
     for j, (label, walk) in enumerate(zip(runs, walks, strict=True)):
-        axes.plot(walk[:, 0], walk[:, 1], label=label, **{**style(j), "linewidth": 1.1})
+        axes.plot(walk[:, 0], walk[:, 1], label=label, **{**style(j), "linewidth": 0.9})
     axes.plot(*problem.x0, "o", color="0.2", markersize=4, zorder=5)
-    for minimizer in problem.minimizers:
-        axes.plot(*minimizer, "*", color="0.2", markersize=8, zorder=5, clip_on=True)
+    for a, b in problem.minimizers:
+        if left < a < right and low < b < high:
+            axes.plot(a, b, "*", color="0.2", markersize=8, zorder=5, clip_on=False)
     axes.set(xlim=(left, right), ylim=(low, high), xlabel="$x_1$", ylabel="$x_2$")
 
 

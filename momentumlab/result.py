@@ -1,5 +1,6 @@
 """What a run leaves behind: how it ended, where, and its history."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -68,6 +69,15 @@ class Step(Protocol):
     def iterate(self) -> np.ndarray:
         """The iterate that theorems speak of; `x` itself unless the rule evaluates elsewhere."""
 
+    @property
+    def step(self) -> float:
+        """The step size that the search found; 0 without a search."""
+
+
+def is_finite(step: Step) -> bool:
+    """Whether the point, the objective and the gradient all are."""
+    return math.isfinite(step.fun) and bool(np.isfinite(step.jac).all() and np.isfinite(step.x).all())
+
 
 class History:
     """f, ‖g‖ and, in small dimensions, the iterate, at every iteration or at every 2ᵐ-th.
@@ -80,59 +90,59 @@ class History:
     k : ndarray of shape (rows,)
         Iterations.
     fun, gnorm : ndarray of shape (rows,)
-        The objective and the norm of its gradient where the rule evaluated them.
+        The objective and the norm of its gradient, at the points where the rule evaluates them.
     x : ndarray of shape (rows, n), or (rows, 0) where n > 100
-        The iterate that theorems speak of.
+        The iterate that theorems speak of, which a rule that looks ahead does not evaluate.
     """
 
     def __init__(self, n: int) -> None:
-        self._log = np.empty((ROWS - 1, 3))
-        self._path = np.empty((ROWS - 1, n if n <= SMALL else 0))
-        self._rows, self._stride = 0, 1
+        self.log = np.empty((ROWS - 1, 3))
+        self.path = np.empty((ROWS - 1, n if n <= SMALL else 0))
+        self.rows, self.stride = 0, 1
         self._last: tuple[Any, ...] | None = None
 
     def record(self, step: Step, gnorm: float) -> None:
         """Keep a step if it is due, and remember it as the last."""
-        self._last = (step.k, step.fun, gnorm), step.iterate[: self._path.shape[1]].copy()
-        if step.k % self._stride == 0 and (self._rows == 0 or self._log[self._rows - 1, 0] < step.k):
-            self._log[self._rows], self._path[self._rows] = self._last
-            self._rows += 1
+        self._last = (step.k, step.fun, gnorm), step.iterate[: self.path.shape[1]].copy()
+        if step.k % self.stride == 0 and (self.rows == 0 or self.log[self.rows - 1, 0] < step.k):
+            self.log[self.rows], self.path[self.rows] = self._last
+            self.rows += 1
             self.make_room()
 
     def make_room(self) -> None:
         """Drop every other row if there is no room for one more."""
-        if self._rows == len(self._log):
-            kept = (self._rows + 1) // 2
-            self._log[:kept], self._path[:kept] = self._log[::2].copy(), self._path[::2].copy()
-            self._rows, self._stride = kept, 2 * self._stride
+        if self.rows == len(self.log):
+            kept = (self.rows + 1) // 2
+            self.log[:kept], self.path[:kept] = self.log[::2].copy(), self.path[::2].copy()
+            self.rows, self.stride = kept, 2 * self.stride
 
     def _all(self, kept: np.ndarray, part: int) -> np.ndarray:
-        kept = kept[: self._rows]
-        if self._last is None or (self._rows and self._log[self._rows - 1, 0] >= self._last[0][0]):
+        kept = kept[: self.rows]
+        if self._last is None or (self.rows and self.log[self.rows - 1, 0] >= self._last[0][0]):
             return kept
         return np.vstack([kept, self._last[part]])
 
     @property
     def k(self) -> np.ndarray:
-        return self._all(self._log, 0)[:, 0].astype(int)
+        return self._all(self.log, 0)[:, 0].astype(int)
 
     @property
     def fun(self) -> np.ndarray:
-        return self._all(self._log, 0)[:, 1]
+        return self._all(self.log, 0)[:, 1]
 
     @property
     def gnorm(self) -> np.ndarray:
-        return self._all(self._log, 0)[:, 2]
+        return self._all(self.log, 0)[:, 2]
 
     @property
     def x(self) -> np.ndarray:
-        return self._all(self._path, 1)
+        return self._all(self.path, 1)
 
     def __len__(self) -> int:
-        return len(self._all(self._log, 0))
+        return len(self._all(self.log, 0))
 
     def __repr__(self) -> str:
-        return f"<History of {len(self)} rows: k, fun, gnorm{', x' if self._path.shape[1] else ''}>"
+        return f"<History of {len(self)} rows: k, fun, gnorm{', x' if self.path.shape[1] else ''}>"
 
 
 class Result(dict):
@@ -149,8 +159,11 @@ class Result(dict):
         Iterations, evaluations of the objective and of the gradient. A function that gives both counts in both.
     success : bool
         Whether the gradient at `x`, evaluated twice, met the tolerance.
-    status : Status
+    status : int
+        A value of `Status`.
     message : str
+    lr : float or None
+        The step size of the last iteration, found or given; None where the rule has none.
     iterate : ndarray
         The iterate that theorems speak of; `x` itself unless the rule takes gradients elsewhere.
     history : History or None
@@ -163,8 +176,9 @@ class Result(dict):
     nfev: int
     njev: int
     success: bool
-    status: Status
+    status: int
     message: str
+    lr: float | None
     iterate: np.ndarray
     history: History | None
 
@@ -189,8 +203,14 @@ class Result(dict):
             ]
         return "\n".join(line.replace("\n", "\n" + " " * (width + 2)) for line in lines)
 
-    def plot(self, fstar: float | None = None) -> "Figure":
-        """f and ‖g‖ against the iteration; with `fstar`, f − f*."""
+    def plot(self, *, fstar: float | None = None) -> "Figure":
+        """f and ‖∇f‖ against the iteration; with `fstar`, f − f* on a logarithmic scale.
+
+        Raises
+        ------
+        ValueError
+            Where the run kept no history.
+        """
         from .plots import convergence
 
         return convergence({"": self}, fstar=fstar)
@@ -206,3 +226,4 @@ class Evaluated:
     jac: np.ndarray
     slots: Mapping[str, np.ndarray]
     iterate: np.ndarray
+    step: float = 0.0

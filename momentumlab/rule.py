@@ -12,8 +12,9 @@ is the iterate that theorems speak of. Before the slash, without a default: a pr
 preconditioner supplies (`Bv`, `Hg`). Before it, with a default: a slot of memory and how it starts, a
 number, POINT or GRADIENT. After it: hyperparameters, numbers or functions whose argument names say
 what they need: other hyperparameters, the iteration `k` (from 1), or whole vectors by their names.
+The step size is the one named `lr`.
 
-A rule with its hyperparameters bound, ``heavy_ball(lr=0.1)``, is a Method.
+A rule with its hyperparameters bound, ``heavy_ball(lr=0.1)``, is a `Method`.
 """
 
 import math
@@ -22,18 +23,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
-from importlib import import_module
 from inspect import Parameter, Signature, cleandoc, signature
-from pathlib import Path
-from types import ModuleType
+from pickle import PicklingError
+from types import MappingProxyType
 from typing import Any, overload
 
 import numpy as np
 
+from . import hyper as numbers
 from . import trace
-from .errors import unknown
-from .hyper import BLOCK, arguments, kinds, number, range_of, resolve, shown, table
+from .errors import short, unknown
+from .hyper import BLOCK, arguments, number, range_of, resolve, shown
+from .method import Method
 from .searches import Backtracking
+from .transform import Transform
 
 
 class Start(Enum):
@@ -44,44 +47,6 @@ class Start(Enum):
 
 
 POINT, GRADIENT = Start.POINT, Start.GRADIENT
-
-
-# ------------------------------------------------------------------ transforms
-
-
-@dataclass(frozen=True, eq=False)
-class Transform:
-    """A pointwise function of the gradient (x, g) or of where a rule went (x, x_next); made by `transform`."""
-
-    step: Callable
-    name: str
-    second: str
-    args: tuple[str, ...]
-    hyper: Mapping[str, Any]
-
-    def __call__(self, x: Any, value: Any, hyper: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
-        return self.step(x, value, *resolve(hyper, self.args, {**row, "x": x, self.second: value}))
-
-    def __reduce__(self) -> Any:
-        return _imported, (self.step.__module__, self.name)
-
-
-def transform(step: Callable) -> Transform:
-    """Declare a pointwise transform: ``(x, g, ...)`` for `Rule.after`, ``(x, x_next, ...)`` for `Rule.then`.
-
-    What follows are hyperparameters, as in a rule; one without a default is the rule's own.
-    """
-    parameters = list(signature(step).parameters.values())
-    names = [p.name for p in parameters[:2]]
-    if names not in (["x", "g"], ["x", "x_next"]):
-        raise TypeError(
-            f"transform {step.__name__}: its first arguments are {', '.join(names)}; they must be x, g or x, x_next"
-        )
-    hyper = {p.name: p.default for p in parameters[2:] if p.default is not Parameter.empty}
-    return Transform(step, step.__name__, names[1], tuple(p.name for p in parameters[2:]), hyper)
-
-
-# ------------------------------------------------------------------ rules
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,6 +64,8 @@ class Rule:
         The memory, and how it starts.
     hyper : mapping of str to float or callable
         Hyperparameters: numbers, or functions of what their arguments name.
+    before, behind : tuple of Transform
+        Of the gradient, and of where the rule went.
     """
 
     step: Callable
@@ -117,6 +84,9 @@ class Rule:
 
     def __post_init__(self) -> None:
         parameters = [Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in self.hyper.items()]
+        for name in ("slots", "hyper", "tuning"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        object.__setattr__(self, "__module__", self.step.__module__)
         object.__setattr__(self, "__doc__", describe(self))
         object.__setattr__(self, "__signature__", Signature(parameters))
 
@@ -129,31 +99,30 @@ class Rule:
 
     @property
     def vectors(self) -> tuple[str, ...]:
+        """The names of all vectors, in the order in which the function takes them."""
         return (self.point, "g", *self.inputs, *self.slots)
 
     @cached_property
     def kinds(self) -> dict[str, str]:
         """Each hyperparameter's kind: constant, scheduled or measured."""
-        return kinds(self.name, self.hyper, {*self.vectors, "x", *(t.second for t in self.behind)})
+        return numbers.kinds(self.name, self.hyper, {*self.vectors, "x", *(t.second for t in self.behind)})
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The hyperparameters that are known before a step: all but the measured ones."""
-        return tuple(name for name, kind in self.kinds.items() if kind != "measured")
+        """The hyperparameters that are known before a step: all but the measured ones, and k if those ask for it."""
+        measured = [self.hyper[n] for n, kind in self.kinds.items() if kind == "measured"]
+        asked = any("k" in arguments(f) for f in measured)
+        return (*(n for n, kind in self.kinds.items() if kind != "measured"), *(("k",) if asked else ()))
+
+    @cached_property
+    def scheduled(self) -> frozenset[str]:
+        """The names of those that move with the iteration."""
+        return frozenset(n for n in self.columns if n == "k" or self.kinds[n] == "scheduled")
 
     @cached_property
     def text(self) -> str:
         """The solver's loop around this rule, as it is compiled."""
         return trace.descend(self)
-
-    @cached_property
-    def homogeneous(self) -> bool:
-        """Whether scaling every vector scales the step alike, as where a step size multiplies a gradient."""
-        rng = np.random.default_rng(0)
-        x, g, *rest = rng.uniform(0.5, 1.5, (len(self.vectors), 8))
-        row = dict(zip(self.columns, self.row(2).values(), strict=True))
-        once, twice = self.advance(x, g, rest, row), self.advance(2 * x, 2 * g, [2 * r for r in rest], row)
-        return all(np.allclose(2 * np.asarray(a), b, rtol=1e-12) for a, b in zip(once, twice, strict=True))
 
     @property
     def ranges(self) -> str:
@@ -167,43 +136,90 @@ class Rule:
 
     def start(self, x: Any, g: Any, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """The slots before the first step, from the first point and gradient."""
-        g = self._seen(x, g, row)
-        first = {POINT: x, GRADIENT: g}
+        first = {POINT: x, GRADIENT: self._seen(x, g, row)}
         return tuple(1 * first[s] if isinstance(s, Start) else s + 0 * x for s in self.slots.values())
 
     def advance(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
         """One step on anything that adds and multiplies: (point, gradient, (*inputs, *slots)) -> (point, *slots)."""
-        g = self._seen(x, g, row)
-        known = {**row, **dict(zip(self.vectors, (x, g, *rest), strict=True))}
-        new = self.step(x, g, *rest, *resolve(self.hyper, self.args, known))
-        moved, *slots = new if isinstance(new, tuple) else (new,)
+        moved, *slots = self._bare(x, self._seen(x, g, row), rest, row)
         for t in self.behind:
             moved = t(x, moved, self.hyper, row)
         return (moved, *slots)
+
+    def _bare(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
+        known = {**row, **dict(zip(self.vectors, (x, g, *rest), strict=True))}
+        new = self.step(x, g, *rest, *resolve(self.hyper, self.args, known))
+        return new if isinstance(new, tuple) else (new,)
 
     def _seen(self, x: Any, g: Any, row: Mapping[str, Any]) -> Any:
         for t in self.before:
             g = t(x, g, self.hyper, row)
         return g
 
+    def first_step(self) -> float:
+        """How far the first step goes along −g where lr is 1: less than 1 where the rule averages gradients."""
+        bare, x, g = replace(self, before=(), behind=()), np.zeros(1), np.ones(1)
+        row = self.row(1, lr=1.0)
+        new = bare.advance(x, g, bare.start(x, g, row), row)
+        return -float(dict(zip((self.point, *self.slots), new, strict=True))[self.reports][0])
+
+    @cached_property
+    def homogeneous(self) -> bool:
+        """Whether scaling every vector scales the step alike, as where a step size multiplies a gradient."""
+        x, g, *rest = np.random.default_rng(0).uniform(0.5, 1.5, (len(self.vectors), 8))
+        once, twice = self._bare(x, g, rest, self.row(2)), self._bare(2 * x, 2 * g, [2 * r for r in rest], self.row(2))
+        return all(np.allclose(2 * np.asarray(a), b, rtol=1e-12) for a, b in zip(once, twice, strict=True))
+
+    # -------------------------------------------------------------- its numbers
+
     def row(self, k: int, **known: float) -> dict[str, float]:
-        """The hyperparameters of iteration k, from 1, that are known before its step; `known` replaces some."""
+        """The hyperparameters of iteration k, from 1, that are known before its step; `known` replaces some.
+
+        Raises
+        ------
+        ValueError
+            Where one is outside its range; and whatever a function of k raises.
+        """
         first = (k - 1) // BLOCK * BLOCK
-        rows = self.table(first, **known)
-        return dict(zip(self.columns, rows[min(k - 1 - first, len(rows) - 1)].tolist(), strict=True))
+        table, i = self.table(first, **known), k - 1 - first if self.scheduled else 0
+        if i >= len(table):
+            owner = f"{self.name}, iteration k = {k}"
+            return dict(zip(self.columns, numbers.row(owner, self.hyper, self.columns, known, k), strict=True))
+        return dict(zip(self.columns, table[i].tolist(), strict=True))
 
     def table(self, first: int, **known: float) -> np.ndarray:
-        """Rows for iterations first + 1, ..., first + BLOCK, or one row where nothing moves with k.
+        """Rows for iterations first + 1, ..., first + 4096, or one row where nothing moves with k.
 
         Every loop reads its numbers here, in whole blocks: NumPy's pow on a vector and C's on a number
-        differ in the last bit.
+        differ in the last bit. Rows end before the first iteration whose numbers are not right.
         """
-        return table(self, first, tuple(known.items()))
+        key = (first, *known.items())
+        if key not in self._tables:
+            while len(self._tables) > 2:
+                self._tables.pop(next(iter(self._tables)))
+            self._tables[key] = numbers.rows(self.hyper, self.columns, known, first, self.scheduled)
+        return self._tables[key]
+
+    @cached_property
+    def _tables(self) -> dict[Any, np.ndarray]:
+        return {}
 
     # -------------------------------------------------------------- rules made from it
 
     def starting(self, **slots: Any) -> "Rule":
-        """The rule whose memory starts otherwise: a number, POINT or GRADIENT for each slot named."""
+        """The rule whose memory starts otherwise.
+
+        Parameters
+        ----------
+        **slots : float or Start
+            A number, POINT or GRADIENT for each slot named.
+
+        Examples
+        --------
+        >>> from momentumlab import pid
+        >>> pid.starting(g_prev=0.0).slots["g_prev"]
+        0.0
+        """
         for name, start in slots.items():
             if name not in self.slots:
                 raise TypeError(f"{self.name}: {unknown('slot', name, self.slots)}")
@@ -211,12 +227,30 @@ class Rule:
         return self._derived("starting", slots, slots={**self.slots, **slots})
 
     def having(self, **hyper: Any) -> "Rule":
-        """The rule with other hyperparameters as its own; here, and not in a call, one may become measured."""
+        """The rule with other hyperparameters as its own.
+
+        Here, and not in a call, one may become measured: a function that asks for vectors. What theory
+        said for the rule no longer holds.
+
+        Parameters
+        ----------
+        **hyper : float or callable
+            As in a call.
+
+        Examples
+        --------
+        >>> from momentumlab import nesterov
+        >>> nesterov.having(beta=lambda k: (k - 1) / (k + 2))(lr=0.1)
+        nesterov(lr=0.1)
+        """
+        if taken := [n for n in hyper if n in ("k", "x", "x_next", *self.vectors)]:
+            what = "the iteration" if taken[0] == "k" else "a vector"
+            raise TypeError(f"{self.name}: {taken[0]} is {what}, not a hyperparameter; it has {self.ranges}")
         new = self._derived(
             "having",
             hyper,
             hyper={**self.hyper, **_values(self, hyper)},
-            tuning={n: v for n, v in self.tuning.items() if n not in hyper},
+            tuning={},
             chosen=self.chosen | set(hyper),
         )
         used = {a for v in new.hyper.values() if callable(v) for a in arguments(v)}
@@ -225,20 +259,50 @@ class Rule:
         return _check(new)
 
     def after(self, t: Transform) -> "Rule":
-        """First the transform of the gradient, then the rule."""
+        """First the transform of the gradient, then the rule.
+
+        The solver still tests the gradient of f itself.
+
+        Examples
+        --------
+        >>> from momentumlab import heavy_ball, l2
+        >>> heavy_ball.after(l2)(lr=0.1, weight_decay=0.01)
+        heavy_ball_l2(lr=0.1, weight_decay=0.01)
+        """
         return self._composed("after", t, "g", before=(t, *self.before))
 
     def then(self, t: Transform) -> "Rule":
-        """First the rule, then the transform of where it went."""
+        """First the rule, then the transform of where it went.
+
+        Examples
+        --------
+        >>> from momentumlab import adam, decoupled
+        >>> adam.then(decoupled)(weight_decay=0.1)
+        adam_decoupled(weight_decay=0.1)
+        """
         return self._composed("then", t, "x_next", behind=(*self.behind, t))
 
-    def named(self, name: str, doc: str) -> "Rule":
-        """The same rule under a name and a paragraph of its own."""
-        return replace(self, name=name, doc=doc, origin=("named", self, (name, doc)))
+    def named(self, name: str, doc: str, tuned: Mapping[str, Any] | None = None) -> "Rule":
+        """The same rule under a name, a paragraph and a tuning of its own."""
+        return replace(self, name=name, doc=doc, tuning=dict(tuned or {}), origin=("named", self, (name, doc, tuned)))
 
-    def tuned(self, mu: float | None = None, L: float | None = None) -> "Method":
-        """Bind what theory says for μ-strongly convex, L-smooth functions; what `having` set stays.
+    def tuned(self, mu: float | None = None, L: float | None = None) -> Method:
+        """Bind what theory says for μ-strongly convex, L-smooth functions.
 
+        Parameters
+        ----------
+        mu, L : float
+            Strong convexity and smoothness, as far as the tuning needs them.
+
+        Raises
+        ------
+        TypeError
+            Where there is no such tuning, or it needs another constant.
+        ValueError
+            Where mu is larger than L.
+
+        Examples
+        --------
         >>> from momentumlab import nesterov
         >>> nesterov.tuned(mu=1, L=4)
         nesterov(lr=0.25, beta=0.333333)
@@ -254,19 +318,30 @@ class Rule:
         names = [n for n in self.tuning if n in self.hyper]
         return self(**dict(zip(names, resolve({**self.hyper, **self.tuning}, names, given), strict=True)))
 
-    def __call__(self, *, search: Backtracking | None = None, **hyper: Any) -> "Method":
+    def __call__(self, *scipys: Any, search: Backtracking | None = None, **hyper: Any) -> Method:
         """Bind hyperparameters: numbers, or functions of k and of each other."""
-        if search is not None and "lr" in hyper:
-            given = shown(hyper["lr"])
-            raise TypeError(
-                f"{self.name}: lr = {given} fixes the step size, search = {search} finds it; give one of them"
-            )
+        if scipys:  # scipy.optimize.minimize(..., method=heavy_ball): the protocol of a Method
+            if not callable(scipys[0]):
+                raise TypeError(f"{self.name}: {short(scipys[0])} has no name; bind by name: {self.name}(lr=0.1)")
+            return self()(*scipys, **hyper)
+        if search is not None:
+            self._check_search(search, hyper)
         method = Method(self, tuple(_values(self, hyper).items()), search or self._default_search(hyper))
         for name, value in hyper.items():
             if callable(value) and self.kinds.get(name) != "measured":
                 self._check_schedule(name, value)
         method.rule.row(1)
         return method
+
+    def _check_search(self, search: Any, hyper: Mapping[str, Any]) -> None:
+        if not isinstance(search, Backtracking):
+            raise TypeError(f"{self.name}: search = {short(search)}; give a Backtracking()")
+        if "lr" in hyper:
+            raise TypeError(f"{self.name}: lr = {short(hyper['lr'])} fixes the step size that search finds; give one")
+        if "lr" not in self.hyper or not self.homogeneous:
+            raise TypeError(
+                f"{self.name}: its step is not proportional to lr and the gradient, so no search finds its lr"
+            )
 
     def _check_schedule(self, name: str, function: Callable) -> None:
         if vectors := [n for n in arguments(function) if n in {*self.vectors, "x_next"}]:
@@ -289,23 +364,46 @@ class Rule:
             raise TypeError(
                 f"{self.name}.{how}({t.name}): {t.name} needs {lacking[0]}, which {self.name} does not have"
             )
-        return _check(
-            self._derived(how, t, name=f"{self.name}_{t.name}", hyper={**self.hyper, **t.hyper}, tuning={}, **parts)
-        )
+        hyper = {**self.hyper, **_values(self, t.hyper)}
+        return _check(self._derived(how, t, name=f"{self.name}_{t.name}", hyper=hyper, tuning={}, **parts))
 
     def _derived(self, how: str, given: Any, **changes: Any) -> "Rule":
         return replace(self, origin=(how, self, given), **changes)
 
-    # -------------------------------------------------------------- pickling
+    # -------------------------------------------------------------- copying and pickling
+
+    def __copy__(self) -> "Rule":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Rule":
+        return self
 
     def __reduce__(self) -> Any:
         """By import path, else by how it was derived, or by the text of the file it was loaded from."""
         module = sys.modules.get(self.step.__module__)
-        if module is not None and getattr(module, self.name, None) is self:
-            return _imported, (self.step.__module__, self.name)
-        if self.origin:
-            return _again, self.origin
-        return _imported, (self.step.__module__, self.name)
+        for name, value in vars(module).items() if module else ():
+            if value is self:
+                return name
+        if not self.origin:
+            raise PicklingError(f"rule {self.name} is no module's own: declare it at the top of a file")
+        return _again, self.origin
+
+
+def _again(how: str, base: Any, given: Any) -> Any:
+    match how:
+        case "file":
+            from .load import from_text
+
+            return from_text(*base)
+        case "named":
+            return base.named(*given)
+        case "starting" | "having":
+            return getattr(base, how)(**given)
+        case _:
+            return getattr(base, how)(given)
+
+
+# ------------------------------------------------------------------ declaration
 
 
 @overload
@@ -349,10 +447,15 @@ def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = N
 
 
 def _declared(step: Callable, tuned: Mapping[str, Any]) -> Rule:
+    if isinstance(step, (Rule, Transform)) or not hasattr(step, "__name__"):
+        raise TypeError(f"rule takes a function of (x, g, <slots>, /, <hyperparameters>), not {short(step)}")
     name = step.__name__
     try:
         point, fixed, hyper = _signature(step)
-    except TypeError as error:
+        for n, f in tuned.items():
+            if strange := [a for a in (arguments(f) if callable(f) else ()) if a not in {"mu", "L", *hyper, *tuned}]:
+                raise TypeError(f"the tuning of {n} asks for {strange[0]!r}; it may ask for mu, L, {', '.join(hyper)}")
+    except (TypeError, ValueError) as error:
         raise TypeError(f"rule {name}: {error}") from None
     slots = {p.name: p.default for p in fixed if p.default is not Parameter.empty}
     inputs = tuple(p.name for p in fixed if p.default is Parameter.empty)
@@ -385,14 +488,17 @@ def _signature(step: Callable) -> tuple[str, list[Parameter], dict[str, Any]]:
     for p in after:
         if p.default is Parameter.empty:
             raise TypeError(f"hyperparameter {p.name} has no default")
-        if p.name == "k":
-            raise TypeError("the body does not see the iteration k; a hyperparameter that is a function may ask for it")
+    if "k" in signature(step).parameters:
+        raise TypeError("k is the iteration, which the body does not see; a hyperparameter's function may ask for it")
     return fixed[0].name, fixed[2:], {p.name: p.default for p in after}
 
 
 def _check(r: Rule) -> Rule:
     """Walk through a rule once: what cannot be written down is refused here, at its declaration."""
     try:
+        trace.check_pointwise(r.step, r.vectors, r.args)
+        for t in (*r.before, *r.behind):
+            trace.check_pointwise(t.step, ("x", t.second), t.args)
         _, results = trace.walk(r)
     except Exception as error:
         raise TypeError(f"rule {r.name} cannot be written down: {error}") from error
@@ -404,7 +510,7 @@ def _check(r: Rule) -> Rule:
 
 def _check_start(owner: str, slot: str, start: Any) -> None:
     if not isinstance(start, Start) and (isinstance(start, bool) or not isinstance(start, (int, float))):
-        raise TypeError(f"{owner}: slot {slot} = {start!r}; a slot starts as a number, POINT or GRADIENT")
+        raise TypeError(f"{owner}: slot {slot} = {short(start)}; a slot starts as a number, POINT or GRADIENT")
 
 
 def _values(r: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
@@ -413,120 +519,11 @@ def _values(r: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def describe(r: Rule) -> str:
-    """The rule's page: its paragraph, its hyperparameters with defaults and ranges, its memory."""
+    """The rule's page: its paragraph, its hyperparameters with defaults and ranges, its memory, its transforms."""
     lines = [r.doc, "", "Hyperparameters", "---------------"]
     lines += [f"{n} : {shown(v)}, {r.kinds[n]}, in {range_of(n)}" for n, v in r.hyper.items()]
     lines += ["", "Memory", "------"]
     lines += [f"{n} : starts as {s.value if isinstance(s, Start) else s}" for n, s in r.slots.items()] or ["none"]
+    for t in (*r.before, *r.behind):
+        lines += ["", f"{'Before' if t in r.before else 'After'} it, {t.name}", "-" * 20, t.doc]
     return "\n".join(lines)
-
-
-# ------------------------------------------------------------------ methods
-
-
-@dataclass(frozen=True, repr=False)
-class Method:
-    """A rule with its hyperparameters bound: an immutable record that `minimize` runs.
-
-    Calling it is SciPy's protocol for custom methods, so that
-    ``scipy.optimize.minimize(f, x0, jac=df, method=heavy_ball(lr=0.1))`` works.
-
-    Attributes
-    ----------
-    base : Rule
-    bound : tuple of (str, value)
-        The hyperparameters that were given.
-    search : Backtracking or None
-        How the step size is found where `lr` was not given; None: `lr` is used as it is.
-    """
-
-    base: Rule
-    bound: tuple[tuple[str, Any], ...] = ()
-    search: Backtracking | None = None
-
-    @cached_property
-    def rule(self) -> Rule:
-        """The rule with the bound values as its own."""
-        rule = self.base.having(**dict(self.bound)) if self.bound else self.base
-        return rule.having(lr=self.base.tuning["lr"], L=1.0) if self._told_smoothness else rule
-
-    def found(self, step: float) -> dict[str, float]:
-        """What the rule is told of a step size found by the search.
-
-        That lr is the step; or, where theory sets the rule's lr from L alone, that L is 1/step: an
-        averaging rule, whose lr counts (1 − β)-fold, then moves as far as the others.
-        """
-        return {} if self.search is None else {"L": 1 / step} if self._told_smoothness else {"lr": step}
-
-    @cached_property
-    def _told_smoothness(self) -> bool:
-        lr, names = self.base.tuning.get("lr"), {*self.base.hyper, *dict(self.bound)}
-        return (
-            self.search is not None
-            and "L" not in names
-            and callable(lr)
-            and "L" in arguments(lr)
-            and names >= {*arguments(lr)} - {"L"}
-        )
-
-    @property
-    def name(self) -> str:
-        return self.base.name
-
-    def __repr__(self) -> str:
-        shows = [f"{n}={shown(v)}" for n, v in self.bound]
-        if self.search not in (None, Backtracking()):
-            shows.append(f"search={self.search}")
-        return f"{self.name}({', '.join(shows)})"
-
-    def __call__(self, fun: Callable, x0: Any, args: tuple = (), **options: Any) -> Any:
-        from .minimize import scipy_method
-
-        return scipy_method(self, fun, x0, args, **options)
-
-
-# ------------------------------------------------------------------ rules from elsewhere
-
-
-def load(spec: str) -> "Rule | Method":
-    """The rule at ``path/to/file.py:name``; the name may be left out where the file holds one rule.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        Where there is no such file, or no such rule in it.
-    """
-    path, _, name = spec.rpartition(":") if ".py:" in spec else (spec, "", "")
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path!r}; a rule of your own is given as path/to/file.py:name")
-    return _from_text(Path(path).read_text(encoding="utf-8"), path, name)
-
-
-def _from_text(text: str, path: str, name: str) -> "Rule | Method":
-    module = ModuleType(f"rules_of_{Path(path).stem}")
-    module.__file__ = path
-    exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - the user's own file, named by the user
-    here = {n: v for n, v in vars(module).items() if isinstance(v, (Rule, Method))}
-    own = [n for n, v in here.items() if isinstance(v, Rule) and v.step.__module__ == module.__name__]
-    name = name or (own[0] if len(own) == 1 else "")
-    if name not in here:
-        raise ValueError(f"{path}: {unknown('rule', name, own)}")
-    mark = lambda r: replace(r, origin=("file", (text, path, r.name), None)) if r.name in own else r
-    found = here[name]
-    return mark(found) if isinstance(found, Rule) else replace(found, base=mark(found.base))
-
-
-def _imported(module: str, name: str) -> Any:
-    return getattr(import_module(module), name)
-
-
-def _again(how: str, base: Any, given: Any) -> Rule:
-    match how:
-        case "file":
-            return _from_text(*base)  # type: ignore[return-value]
-        case "named":
-            return base.named(*given)
-        case "starting" | "having":
-            return getattr(base, how)(**given)
-        case _:
-            return getattr(base, how)(given)

@@ -60,10 +60,14 @@ def nesterov(y, g, x=POINT, /, lr=0.01, beta=0.9):
 
 
 nesterov_convex = nesterov.having(beta=lambda k: (k - 1) / (k + 2)).named(
-    "nesterov_convex", "Nesterov's rule for convex functions, β = (k − 1)/(k + 2)."
+    "nesterov_convex",
+    "Nesterov's rule for convex functions, β = (k − 1)/(k + 2).",
+    tuned=dict(lr=lambda L: 1 / L),
 )
 nesterov_fista = nesterov.having(beta=lambda k: (fista_t(k) - 1) / fista_t(k + 1)).named(
-    "nesterov_fista", "Beck & Teboulle (2009): β = (tₖ − 1)/tₖ₊₁ with t₁ = 1, tₖ₊₁ = (1 + √(1 + 4tₖ²))/2."
+    "nesterov_fista",
+    "Beck & Teboulle (2009): β = (tₖ − 1)/tₖ₊₁ with t₁ = 1, tₖ₊₁ = (1 + √(1 + 4tₖ²))/2.",
+    tuned=dict(lr=lambda L: 1 / L),
 )
 
 

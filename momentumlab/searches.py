@@ -1,5 +1,7 @@
 """How a step size is found; what a rule does with it is the rule's affair."""
 
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from sys import float_info
@@ -8,7 +10,7 @@ import numpy as np
 
 from .ops import dot
 
-EPS = 2.220446049250313e-16
+EPS = float_info.epsilon
 
 
 def accepts(trial: float, f: float, decrease: float) -> bool:
@@ -27,20 +29,42 @@ class Backtracking:
     ----------
     first : float
         The step size tried first.
+
+    Raises
+    ------
+    ValueError
+        Where it is not a positive number.
+
+    Examples
+    --------
+    >>> from momentumlab import heavy_ball
+    >>> heavy_ball(search=Backtracking(first=8.0))
+    heavy_ball(search=Backtracking(first=8.0))
     """
 
     first: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 < self.first <= float_info.max:
-            raise ValueError(f"Backtracking: first = {self.first!r} is outside its range (0, ∞)")
+        if isinstance(self.first, bool) or not isinstance(self.first, (int, float)) or not 0 < self.first < math.inf:
+            raise ValueError(f"Backtracking: first = {self.first!r}; it must be a number in (0, ∞)")
 
 
-def backtrack(value: Callable[[np.ndarray], float], x: np.ndarray, f: float, g: np.ndarray, lr: float) -> float | None:
-    """The first of lr, lr/2, lr/4, ... that passes the test, or None once the step is too short to move x."""
-    while True:
-        if accepts(value(x - lr * g), f, dot(lr * g, g)):
-            return lr
-        lr *= 0.5
-        if np.array_equal(x - lr * g, x):
+def backtrack(
+    value: Callable[[np.ndarray], float], x: np.ndarray, f: float, g: np.ndarray, step: float, tried: bool = False
+) -> float | None:
+    """The first of step, step/2, step/4, ... that passes the test; `tried`: the first of them did not.
+
+    None where there is none: the gradient is not finite; the step has become too short to move x; or it
+    was shortened a millionfold at once and still passes only within rounding, as where the gradient is wrong.
+    """
+    if not np.isfinite(g).all():
+        return None
+    for halvings in itertools.count():
+        if halvings or not tried:
+            trial, decrease = value(x - step * g), dot(step * g, g)
+            if accepts(trial, f, decrease):
+                return step if halvings < 20 or trial <= f - 0.5 * decrease else None
+        step *= 0.5
+        if np.array_equal(x - step * g, x):
             return None
+    return None

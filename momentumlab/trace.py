@@ -10,12 +10,14 @@ a rule chooses can collide with them.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from textwrap import indent
 
-BINARY = dict(
-    add="+", sub="-", mul="*", truediv="/", gt=">", lt="<", ge=">=", le="<=", eq="==", ne="!=", and_="&", or_="|"
-)
+from .errors import short
+
+ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}
+COMPARISON = {"gt": ">", "lt": "<", "ge": ">=", "le": "<=", "eq": "==", "ne": "!="}
+LOGIC = {"and": "&", "or": "|"}
 ALLOWED = "+ - * /, comparisons, and sqrt, maximum, minimum, where from momentumlab.ops"
 
 
@@ -31,23 +33,24 @@ class Tape:
         self.head: list[tuple[str, str, bool]] = []  # name, text, is it the sum of that text over coordinates
         self.body: dict[str, str] = {}
 
-    def note(self, template: str, *operands: object) -> "Unknown":
+    def note(self, template: str, *operands: object, truth: bool = False) -> "Unknown":
+        """Write an expression of numbers and unknowns down; `truth`: it is a condition."""
         elementwise = any(isinstance(o, Unknown) and o.elementwise for o in operands)
         text = template.format(*(self.name(o, hoist=elementwise) for o in operands))
-        return self._line(text, elementwise)
+        return self._line(text, elementwise, truth)
 
     def name(self, value: object, hoist: bool = False) -> str:
         """The name of an unknown, or the text of a number (named before the loop if it is used inside)."""
         if isinstance(value, Unknown):
             return value.name
-        if not isinstance(value, (int, float)):
-            raise Unwritable(f"it uses {value!r}; a rule is made of its arguments, numbers, {ALLOWED}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Unwritable(f"it uses {short(value)}; a rule is made of its arguments, numbers, {ALLOWED}")
         return self._line(repr(float(value)), False).name if hoist else repr(float(value))
 
     def sum(self, value: "Unknown") -> "Unknown":
         return self._line(value.name, False, summed=True)
 
-    def _line(self, text: str, elementwise: bool, summed: bool = False) -> "Unknown":
+    def _line(self, text: str, elementwise: bool, truth: bool = False, summed: bool = False) -> "Unknown":
         key = f"sum({text})" if summed else text
         if key not in self.names:
             name = self.names[key] = f"_{len(self.names)}"
@@ -55,7 +58,7 @@ class Tape:
                 self.body[name] = text
             else:
                 self.head.append((name, text, summed))
-        return Unknown(self, self.names[key], elementwise)
+        return Unknown(self, self.names[key], elementwise, truth)
 
     def lines_for(self, results: Iterable[str]) -> list[str]:
         """What stands inside a loop over coordinates to reach these names: elements read, then assignments."""
@@ -69,6 +72,7 @@ class Tape:
         return reads + [f"{n} = {text}" for n, text in self.body.items() if n in needed]
 
     def head_lines(self) -> list[str]:
+        """What stands before the loop, sums with loops of their own."""
         lines = []
         for name, text, summed in self.head:
             if summed:
@@ -84,40 +88,52 @@ class _Writes:
 
     @staticmethod
     def sqrt(a):
-        return a.tape.note("sqrt({})", a)
+        return _note("sqrt({})", a)
 
     @staticmethod
     def maximum(a, b):
-        return _tape(a, b).note("maximum({}, {})", a, b)
+        return _note("maximum({}, {})", a, b)
 
     @staticmethod
     def minimum(a, b):
-        return _tape(a, b).note("minimum({}, {})", a, b)
+        return _note("minimum({}, {})", a, b)
 
     @staticmethod
     def where(condition, a, b):
-        return _tape(condition, a, b).note("({1} if {0} else {2})", condition, a, b)
+        if not isinstance(condition, Unknown) or not condition.truth:
+            raise Unwritable("where takes a condition first, such as g > 0")
+        _numbers(a, b)
+        return condition.tape.note("({1} if {0} else {2})", condition, a, b)
 
     @staticmethod
-    def dot(a, b) -> "Unknown":
-        product = _tape(a, b).note("({} * {})", a, b)
+    def dot(a, b):
+        product = _note("({} * {})", a, b)
         if not product.elementwise:
             raise Unwritable("dot and norm take vectors")
         return product.tape.sum(product)
 
 
-def _tape(*values: object) -> Tape:
-    return next(v.tape for v in values if isinstance(v, Unknown))
+def _note(template: str, *operands: object, truth: bool = False) -> "Unknown":
+    _numbers(*operands)
+    return next(o.tape for o in operands if isinstance(o, Unknown)).note(template, *operands, truth=truth)
+
+
+def _numbers(*operands: object) -> None:
+    if any(isinstance(o, Unknown) and o.truth for o in operands):
+        raise Unwritable("it computes with a condition: write where(g > 0, 1.0, 0.0), not g > 0")
 
 
 class Unknown:
-    """A value that a rule will have once it runs."""
+    """A value that a rule will have once it runs: a vector's element, a number, or a condition."""
 
     ops = _Writes
-    __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, tape: Tape, name: str, elementwise: bool) -> None:
-        self.tape, self.name, self.elementwise = tape, name, elementwise
+    def __init__(self, tape: Tape, name: str, elementwise: bool, truth: bool = False) -> None:
+        self.tape, self.name, self.elementwise, self.truth = tape, name, elementwise, truth
+
+    def __repr__(self):
+        return self.tape.body.get(self.name, self.name)
 
     def __bool__(self):
         raise Unwritable(
@@ -128,33 +144,51 @@ class Unknown:
         raise Unwritable(f"it turns a value into a float: use {ALLOWED}")
 
     def __pow__(self, exponent):
-        if exponent != 2:
-            raise Unwritable(
-                f"it raises to the power {exponent!r}: write products and sqrt; beta**k belongs to a schedule"
-            )
-        return self.tape.note("({} * {})", self, self)
+        raise Unwritable("it raises to a power: write products and sqrt; beta**k belongs to a schedule")
+
+    __rpow__ = __pow__
+
+    def __array_ufunc__(self, ufunc, method, *operands, **options):
+        symbol = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}.get(ufunc.__name__)
+        if symbol is None or method != "__call__" or any(getattr(o, "ndim", 0) for o in operands):
+            raise Unwritable(f"it calls numpy.{ufunc.__name__}: use {ALLOWED}")
+        return _note(f"({{}} {symbol} {{}})", *operands)
+
+    def __array_function__(self, function, types, args, kwargs):
+        raise Unwritable(f"it calls numpy.{function.__name__}: use {ALLOWED}")
 
     def __neg__(self):
-        return self.tape.note("-{}", self)
+        return _note("-{}", self)
 
     def __abs__(self):
-        return self.tape.note("abs({})", self)
-
-    __hash__ = object.__hash__
+        return _note("abs({})", self)
 
 
 def _operators() -> None:
     def refuse(self, other):
         raise Unwritable("it changes a value in place: write v = beta * v, not v *= beta")
 
-    for name, symbol in BINARY.items():
-        name = name.rstrip("_")
-        forward = lambda a, b, s=symbol: a.tape.note(f"({{}} {s} {{}})", a, b)
-        backward = lambda a, b, s=symbol: a.tape.note(f"({{}} {s} {{}})", b, a)
-        setattr(Unknown, f"__{name}__", forward)
-        setattr(Unknown, f"__r{name}__", backward)
-        if name in ("add", "sub", "mul", "truediv"):
-            setattr(Unknown, f"__i{name}__", refuse)
+    def operator(symbol, truth, reflected=False):
+        template = f"({{1}} {symbol} {{0}})" if reflected else f"({{0}} {symbol} {{1}})"
+        return lambda self, other: _note(template, self, other, truth=truth)
+
+    def logic(symbol):
+        def combine(self, other):
+            if not (self.truth and isinstance(other, Unknown) and other.truth):
+                raise Unwritable(f"{symbol} joins conditions, such as (g > 0) {symbol} (x > 0)")
+            return self.tape.note(f"({{}} {symbol} {{}})", self, other, truth=True)
+
+        return combine
+
+    for name, symbol in ARITHMETIC.items():
+        setattr(Unknown, f"__{name}__", operator(symbol, truth=False))
+        setattr(Unknown, f"__r{name}__", operator(symbol, truth=False, reflected=True))
+    for name, symbol in COMPARISON.items():
+        setattr(Unknown, f"__{name}__", operator(symbol, truth=True))
+    for name, symbol in LOGIC.items():
+        setattr(Unknown, f"__{name}__", logic(symbol))
+    for name in (*ARITHMETIC, *LOGIC, "pow", "mod", "floordiv", "matmul", "xor"):
+        setattr(Unknown, f"__i{name}__", refuse)
 
 
 _operators()
@@ -165,7 +199,19 @@ def walk(rule) -> tuple[Tape, list[str]]:
     tape = Tape()
     x, g, *rest = (Unknown(tape, f"e_{n}", True) for n in rule.vectors)
     row = {n: Unknown(tape, f"h_{n}", False) for n in rule.columns}
-    return tape, [tape.name(result, hoist=True) for result in rule.advance(x, g, rest, row)]
+    results = rule.advance(x, g, rest, row)
+    for result in results:
+        if not isinstance(result, Unknown) or not result.elementwise or result.truth:
+            raise Unwritable(f"it returns {short(result)}, which is not a vector of numbers")
+    return tape, [result.name for result in results]
+
+
+def check_pointwise(step: Callable, vectors: Iterable[str], hyper: Iterable[str]) -> None:
+    """Refuse a body that sums over coordinates: it must act on each alone."""
+    tape = Tape()
+    step(*(Unknown(tape, f"e_{n}", True) for n in vectors), *(Unknown(tape, f"h_{n}", False) for n in hyper))
+    if any(summed for _, _, summed in tape.head):
+        raise Unwritable("its body takes dot or norm of a vector: that belongs to a measured hyperparameter")
 
 
 def step_lines(rule) -> tuple[str, str]:
@@ -187,10 +233,13 @@ def descend(rule) -> str:
     something is to be decided there: PAUSE at iteration `stop`, LOOK when the gradient is small or a
     number is not sane, FULL when history is, SEARCH when `step`, the step size of the search if it is
     positive, fails its test.
+
     `counts` holds the iteration reached, rows of history, their stride, calls of the objective, and the
-    iteration last evaluated; it and `values` are written as the loop goes, so that they are right also
-    when the objective raises. The largest |gᵢ| is found among the bits of g (positive doubles are
-    ordered as their bits are), which compilers vectorise and which shows inf and nan as well.
+    iteration last evaluated, at the indices of these names; it and `values` are written as the loop
+    goes, so that they are right also when the objective raises.
+
+    The largest |gᵢ| and |xᵢ| are found among their bits (positive doubles are ordered as their bits
+    are), which compilers vectorise and which shows inf and nan as well.
     """
     head, body = step_lines(rule)
     unpack = "\n".join(f"a_{n} = slots[{i}]" for i, n in enumerate(rule.slots))
@@ -204,10 +253,10 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
 {indent(unpack, "    ")}
     reported = a_{rule.reports}
     trial, scratch = work[0], work[1]
-    bits = a_g.view(int64)
+    bits, point_bits = a_g.view(int64), point.view(int64)
     word = empty(1, int64)
     real = word.view(float64)
-    f, k = values[0], counts[0]
+    f, k = values[0], counts[K]
     while k < stop:
         row = min(k - first, table.shape[0] - 1)
         if step > 0.0:
@@ -218,7 +267,7 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
                 for i in range(n):
                     trial[i] = point[i] - step * a_g[i]
                     decrease += step * a_g[i] * a_g[i]
-                counts[3] += 1
+                counts[CALLS] += 1
                 if not accepts(objective(trial, scratch), f, decrease):
                     return SEARCH
 {indent(head, " " * 8)}
@@ -227,32 +276,33 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
             {keep}
 {indent(body, " " * 12)}
         k += 1
-        counts[0] = k
-        counts[3] += 1
+        counts[K] = k
+        counts[CALLS] += 1
         f = objective(point, a_g)
         values[0] = f
-        counts[4] = k
-        largest = 0
+        counts[EVALUATED] = k
+        largest, farthest = 0, 0
         for i in range(n):
             largest = max(largest, bits[i] & 0x7FFFFFFFFFFFFFFF)
+            farthest = max(farthest, point_bits[i] & 0x7FFFFFFFFFFFFFFF)
         word[0] = largest
         norm = real[0]
-        if not (norm < inf and abs(f) < limit):
+        if not (norm < inf and farthest < INFINITE and abs(f) < limit):
             return LOOK
         if euclidean:
             norm = 0.0
             for i in range(n):
                 norm += a_g[i] * a_g[i]
             norm = sqrt(norm)
-        if k & (counts[2] - 1) == 0:
-            rows = counts[1]
+        if k & (counts[STRIDE] - 1) == 0:
+            rows = counts[ROWS]
             log[rows, 0], log[rows, 1], log[rows, 2] = k, f, norm
             for i in range(path.shape[1]):
                 path[rows, i] = reported[i]
-            counts[1] = rows + 1
+            counts[ROWS] = rows + 1
         if norm <= tol:
             return LOOK
-        if counts[1] == log.shape[0]:
+        if counts[ROWS] == log.shape[0]:
             return FULL
     return PAUSE
 """

@@ -1,12 +1,12 @@
 """Pointwise transforms: composed with a rule, by `after` or `then`, each makes a rule."""
 
 from .ops import minimum, norm
-from .rule import Transform, transform
+from .transform import Transform, transform
 
 
 @transform
 def l2(x, g, weight_decay=0.01):
-    """The gradient of f + λ‖x‖²/2: g + λx."""
+    """The gradient of f + λ‖x‖²/2: g + λx; `minimize` still tests that of f."""
     return g + weight_decay * x
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -41,11 +42,36 @@ def test_list(capsys):
 def test_solve(capsys):
     assert main(["solve", "rosenbrock", "n=4", "--rule", "heavy_ball", "lr=2e-4", "beta=0.98"]) == 0
     assert "The gradient is within the tolerance." in capsys.readouterr().out
-    assert main(["solve", "beale", "--json", "--x0", "1,1", "--norm", "2"]) == 0
+    assert main(["solve", "beale", "--json", "--x0", "1", "1", "--norm", "2"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["success"] is True
     assert found["method"] == "nesterov()"
     assert found["x"] == pytest.approx([3, 0.5], abs=1e-4)
+
+
+def test_a_start_may_be_negative(capsys):
+    assert main(["solve", "rosenbrock", "--x0", "-1.2", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["nit"] > 0
+
+
+def test_a_figure_replaces_files_alone(tmp_path, capsys):
+    target, link, pipe = tmp_path / "real.png", tmp_path / "link.png", tmp_path / "pipe.png"
+    target.write_text("old")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    assert main(["solve", "beale", "--plot", str(link)]) == 0
+    assert link.is_symlink()
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert main(["solve", "beale", "--plot", str(pipe)]) == 2
+    assert "is not a file" in capsys.readouterr().err
+    assert pipe.is_fifo()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_terminal_without_greek(tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    out = subprocess.run([sys.executable, "-m", "momentumlab", "list"], capture_output=True, env=environment)
+    assert out.returncode == 0, out.stderr
 
 
 def test_solve_gives_the_same_answer_when_it_takes_long(capsys, monkeypatch):
@@ -133,8 +159,15 @@ def test_a_rule_of_ones_own_goes_through_every_door(mine, capsys):
         (["solve", "rosenbrock", "--rule", "heavy_ball", "betta=0.1"], "did you mean 'beta'"),
         (["solve", "rosenbrock", "--rule", "heavy_ball", "pid"], "not of the form name=value"),
         (["solve", "rosenbrock", "--rule", "none.py:mine"], "there is no file 'none.py'"),
-        (["solve", "rosenbrock", "--x0", "1,b"], "'b' is not a number"),
-        (["solve", "rosenbrock", "--x0", "nan,1"], "x0[0] = nan"),
+        (["solve", "rosenbrock", "--x0", "nan", "1"], "x0[0] = nan"),
+        (["solve", "rosenbrock", "--x0", "5"], "rosenbrock has 2 variables, x0 has 1"),
+        (["solve", "rosenbrock", "lr=0.1"], "lr belongs behind a --rule NAME"),
+        (["solve", "rosenbrock", "n=3", "n=4"], "n is given twice"),
+        (["solve", "rosenbrock", "--rule", "pid", "=3"], "'=3' is not of the form name=value"),
+        (["solve", "rosenbrock", "--rule", "pid", "k=5"], "k is the iteration, not a hyperparameter"),
+        (["solve", "rosenbrock", "--plot", "race"], "the ending names the format"),
+        (["solve", "rosenbrock", "--plot", ""], "the ending names the format"),
+        (["solve", "rosenbrock", "--plot", "."], "the ending names the format"),
         (["solve", "rosenbrock", "--tol", "-1"], "tol = -1.0; it must be a number, 0 or larger"),
         (["solve", "rosenbrock", "--plot", "no/such/folder/a.png"], "there is no folder"),
         (["solve", "rosenbrock", "--plot", "a.xyz"], "--plot a.xyz"),
@@ -146,12 +179,21 @@ def test_what_cannot_be_understood_exits_with_2(words, says, capsys):
     assert says in capsys.readouterr().err
 
 
+def test_a_bound_rule_of_a_file_takes_no_more(tmp_path, capsys):
+    file = tmp_path / "bound.py"
+    file.write_text("from momentumlab import pid\nmine = pid(lr=0.01)\n")
+    assert main(["solve", "beale", "--rule", f"{file}:mine"]) == 0
+    assert main(["solve", "beale", "--rule", f"{file}:mine", "lr=0.1"]) == 2
+    assert "is bound already, pid(lr=0.01); leave out lr" in capsys.readouterr().err
+
+
 def test_files_that_hold_no_rule(tmp_path, capsys):
     for text, says in [
         ("x = 1\n", "There are none"),
         ("def (:\n", "syntax"),
         ("import nowhere_at_all\n", "nowhere_at_all"),
         ("1 / 0\n", "division"),
+        ("import sys; sys.exit(7)\n", "SystemExit: 7"),
     ]:
         file = tmp_path / "rules.py"
         file.write_text(text)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 
 import momentumlab as ml
@@ -52,6 +53,32 @@ def test_an_edited_rule_changes_the_next_run(tmp_path):
         assert run(tmp_path, which) != before
 
 
+CONSTANT = """
+import consts
+def f(x, g):
+    g[0] = 2 * (x[0] - consts.A)
+    return (x[0] - consts.A) ** 2
+"""
+USE = """
+import momentumlab as ml, mine
+print(ml.minimize(ml.Problem("mine", mine.f, [0.0], compile=True), method=ml.heavy_ball(lr=0.2)).x[0])
+"""
+
+
+def test_an_edited_objective_changes_the_next_run(tmp_path):
+    (tmp_path / "mine.py").write_text(CONSTANT)
+    for value in (3.0, 5.0):
+        (tmp_path / "consts.py").write_text(f"A = {value}\n")
+        out = subprocess.run([sys.executable, "-B", "-c", USE], cwd=tmp_path, capture_output=True, text=True)
+        assert out.returncode == 0, out.stderr
+        assert abs(float(out.stdout) - value) < 1e-5
+
+
+def test_compiled_pairs_are_compiled_once():
+    f, df = numba.njit(lambda x: x[0] ** 2), numba.njit(lambda x: 2 * x)
+    assert compiled.pair(f, df) is compiled.pair(f, df)
+
+
 def test_the_type_of_a_rule_is_what_it_does():
     assert compiled.driver(ml.heavy_ball) is compiled.driver(ml.heavy_ball(lr=0.3).rule)
     assert compiled.driver(ml.heavy_ball) is not compiled.driver(ml.sgd)
@@ -85,9 +112,9 @@ def test_without_a_place_to_write_it_still_runs(tmp_path):
 
 def test_names_that_a_rule_chooses_cannot_collide_with_the_loops_own():
     @ml.rule
-    def nasty(x, g, n=0.0, old=0.0, k=0.0, point=0.0, /, i=0.001, f=0.5, inf=2.0, sqrt=1.0, row=1.0, norm=1.0):
+    def nasty(x, g, n=0.0, old=0.0, counts=0.0, point=0.0, /, i=0.001, f=0.5, inf=2.0, sqrt=1.0, row=1.0, norm=1.0):
         n = f * n - i * g
-        return x + n * sqrt, n, old + row, k + norm, point + inf
+        return x + n * sqrt, n, old + row, counts + norm, point + inf
 
     p = ml.problem("rosenbrock")
     a, b = (ml.minimize(*args, method=nasty(), maxiter=50, tol=0) for args in ((p,), (p.f, p.x0)))

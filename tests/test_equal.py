@@ -80,7 +80,7 @@ def test_every_loop_gives_the_same_bits(name, searched):
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_torch_gives_the_same_bits(name):
     torch = pytest.importorskip("torch")
-    from .doors import torch_optimizer
+    from .door_torch import torch_optimizer
 
     method = ELEMENTWISE[name](lr=LR.get(name.split()[0], 2e-4))
     problem = ml.problem("rosenbrock", n=10)
@@ -97,7 +97,7 @@ def test_torch_gives_the_same_bits(name):
 
 def test_float32_tensors_stay_float32():
     torch = pytest.importorskip("torch")
-    from .doors import torch_optimizer
+    from .door_torch import torch_optimizer
 
     x = torch.ones(3, requires_grad=True)
     optimizer = torch_optimizer([x], ml.adam(lr=0.1))

@@ -186,7 +186,7 @@ def test_the_start_is_taken_generously_and_left_alone():
         ((bowl, [0.0]), {"maxiter": math.inf}, ValueError, "maxiter = inf"),
         ((bowl, [0.0]), {"time_limit": "1s"}, ValueError, "time_limit = '1s'"),
         ((bowl, [0.0]), {"norm": 1}, ValueError, "norm = 1; it must be inf or 2"),
-        ((lambda x: None, [0.0]), {}, TypeError, "fun returned None (NoneType); it must return one real number"),
+        ((lambda x: None, [0.0]), {}, TypeError, "fun returned None; it must return one real number"),
         ((lambda x: x, [0.0, 1.0]), {}, TypeError, "it must return one real number"),
         ((lambda x: 1j, [0.0]), {}, TypeError, "it must return one real number"),
         ((lambda x: "1", [0.0]), {}, TypeError, "it must return one real number"),

@@ -100,7 +100,7 @@ def test_known_constants_bound_the_hessian():
         (lambda: ml.problem("rosenbrok"), "did you mean 'rosenbrock'"),
         (lambda: ml.problem("quadratic", kappa=3), "there is no option 'kappa'. There are n, mu, L, spectrum, seed"),
         (lambda: ml.problem("rosenbrock", n=1), "n = 1; it must be a whole number, 2 or larger"),
-        (lambda: ml.problem("quadratic", mu=3, L=2), "they must satisfy 0 < mu <= L"),
+        (lambda: ml.problem("quadratic", mu=3, L=2), "they must be numbers that satisfy 0 < mu <= L"),
         (lambda: ml.problem("quadratic", spectrum="lgo"), "did you mean 'log'"),
         (lambda: ml.problem("quadratic", n=0), "n = 0"),
     ],

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import momentumlab as ml
+from momentumlab import GRADIENT, POINT, rule, transform
 from momentumlab.hyper import RANGES, inside
-from momentumlab.ops import norm, sqrt, where
-from momentumlab.rule import GRADIENT, POINT, rule, transform
+from momentumlab.ops import dot, minimum, norm, sqrt, where
 
 
 @rule
@@ -64,6 +64,66 @@ def test_schedules_with_branches_work_and_agree_with_those_without():
     assert [branches.row(k)["lr"] for k in (4, 5)] == [0.1, 0.01]
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        lambda k: [0.1, 0.05, 0.01][k - 1],
+        lambda k: np.array([0.1, 0.05, 0.01])[k - 1],
+        lambda k: {1: 0.1, 2: 0.05, 3: 0.01}[k],
+        lambda k: (0.1, 0.05, 0.01, -1.0)[min(k, 4) - 1],
+        lambda k: 0.1 if k == 1 else 0.05 if k == 2 else 0.01 if k == 3 else 10**400,
+    ],
+)
+def test_schedules_may_end(schedule):
+    """They are asked for as far as a run goes, and what is wrong beyond is raised there, with the run so far."""
+    method = ml.heavy_ball(lr=schedule)
+    assert [method.rule.row(k)["lr"] for k in (1, 2, 3)] == [0.1, 0.05, 0.01]
+    p = ml.problem("stiff_quadratic")
+    for problem in ((p,), (p.f, p.x0)):
+        r = ml.minimize(*problem, method=method, maxiter=3)
+        assert r.nit == 3
+        assert r.lr == 0.01
+        with pytest.raises((ValueError, LookupError, TypeError)) as caught:
+            ml.minimize(*problem, method=method, maxiter=10)
+        assert caught.value.result.nit == 3
+
+
+def test_schedules_are_of_one_iteration_at_a_time():
+    method = ml.heavy_ball(lr=lambda k: np.max(0.1 / k))
+    assert [method.rule.row(k)["lr"] for k in (1, 2, 4)] == [0.1, 0.05, 0.025]
+    assert ml.heavy_ball(lr=lambda k: 0.1).rule.row(5)["lr"] == 0.1
+
+
+def test_a_measured_number_may_ask_for_the_iteration():
+    warm = ml.gradient_descent.having(lr=lambda g, k: minimum(0.01, k / (norm(g) + 1e3)))
+    p = ml.problem("rosenbrock", n=10)
+    a, b = (ml.minimize(*start, method=warm(), maxiter=50, tol=0) for start in ((p,), (p.f, p.x0)))
+    assert np.array_equal(a.x, b.x)
+
+
+def test_dividing_by_nothing_is_the_same_in_both_loops():
+    guarded = ml.heavy_ball.having(beta=lambda v, g: where(dot(v, v) > 0, minimum(0.9, dot(g, g) / dot(v, v)), 0.0))
+    p = ml.problem("stiff_quadratic")
+    a, b = (ml.minimize(*start, method=guarded(lr=1e-3), maxiter=50, tol=0) for start in ((p,), (p.f, p.x0)))
+    assert a.nit == 50
+    assert np.array_equal(a.x, b.x)
+
+
+def test_recurrences_may_be_asked_from_many_threads():
+    import sys
+    from concurrent.futures import ThreadPoolExecutor
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(20):
+            t = ml.recurrence(1.0, lambda t: t + 1.0)
+            with ThreadPoolExecutor(4) as pool:
+                assert set(pool.map(t, [500] * 8)) == {500.0}
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_a_recurrence_is_a_function_of_k():
     t = ml.recurrence(1.0, lambda t: (1 + sqrt(1 + 4 * t * t)) / 2)
     assert t(1) == 1.0
@@ -105,10 +165,10 @@ def test_defaults_with_values_in_a_function_are_left_alone():
         (
             lambda: ml.heavy_ball(beta=lambda k: 1 - 2 / k),
             ValueError,
-            "beta is -1 at iteration k = 1, outside its range [0, 1)",
+            "heavy_ball, iteration k = 1: beta = -1.0 is outside its range [0, 1)",
         ),
-        (lambda: ml.heavy_ball(lr=0.1, search=ml.Backtracking()), TypeError, "give one of them"),
-        (lambda: ml.heavy_ball(0.1), TypeError, "positional"),
+        (lambda: ml.heavy_ball(lr=0.1, search=ml.Backtracking()), TypeError, "lr = 0.1 fixes the step size"),
+        (lambda: ml.heavy_ball(0.1), TypeError, "bind by name: heavy_ball(lr=0.1)"),
         (lambda: ml.pid.starting(prev=0.0), TypeError, "there is no slot 'prev'"),
         (lambda: ml.pid.starting(g_prev="g"), TypeError, "a number, POINT or GRADIENT"),
         (lambda: ml.adam.tuned(mu=1, L=2), TypeError, "adam has no tuning from theory"),
@@ -119,7 +179,30 @@ def test_defaults_with_values_in_a_function_are_left_alone():
         (lambda: ml.heavy_ball.after(ml.decoupled), TypeError, "it takes a transform of (x, g)"),
         (lambda: ml.heavy_ball.then(ml.l2), TypeError, "it takes a transform of (x, x_next)"),
         (lambda: ml.heavy_ball.after(ml.l2).then(ml.decoupled), TypeError, "both have 'weight_decay'"),
-        (lambda: ml.Backtracking(first=0), ValueError, "outside its range (0, ∞)"),
+        (lambda: ml.heavy_ball(v=1.0), TypeError, "v is a vector, not a hyperparameter"),
+        (lambda: ml.sgd(k=5), TypeError, "k is the iteration, not a hyperparameter"),
+        (lambda: ml.heavy_ball.having(x=1.0), TypeError, "x is a vector, not a hyperparameter"),
+        (lambda: ml.heavy_ball(lr=10**400), TypeError, "is not a number"),
+        (lambda: ml.heavy_ball(lr=np.linspace(0, 1, 1000)), TypeError, "... is not a number"),
+        (lambda: ml.heavy_ball(lr=max), TypeError, "does not name its arguments"),
+        (lambda: ml.heavy_ball(lr=lambda *, k: k), TypeError, "does not name its arguments"),
+        (lambda: ml.heavy_ball(lr=lambda k: [0.1, 0.2]), TypeError, "lr = [0.1, 0.2] is not a number"),
+        (lambda: ml.heavy_ball(lr=lambda k: 1j), TypeError, "lr = 1j is not a number"),
+        (lambda: ml.heavy_ball(lr=lambda k: "0.1"), TypeError, "lr = '0.1' is not a number"),
+        (lambda: ml.heavy_ball(search=5), TypeError, "search = 5; give a Backtracking()"),
+        (lambda: ml.adam(search=ml.Backtracking()), TypeError, "no search finds its lr"),
+        (
+            lambda: ml.heavy_ball(lr=0.1).after(ml.l2),
+            AttributeError,
+            "after belongs to the rule: heavy_ball.after(...)",
+        ),
+        (lambda: ml.heavy_ball.having(dampening=0.5), TypeError, "there is no hyperparameter 'dampening'"),
+        (lambda: ml.sgd.having(dampening=0.5).tuned(1, 100), TypeError, "has no tuning from theory"),
+        (lambda: rule(5), TypeError, "rule takes a function"),
+        (lambda: rule(ml.pid), TypeError, "rule takes a function"),
+        (lambda: rule(tuned=dict(lr=lambda Q: Q))(lambda x, g, /, lr=0.1: x - lr * g), TypeError, "asks for 'Q'"),
+        (lambda: ml.Backtracking(first="a"), ValueError, "it must be a number in (0, ∞)"),
+        (lambda: ml.Backtracking(first=0), ValueError, "it must be a number in (0, ∞)"),
     ],
 )
 def test_a_wrong_name_or_value_is_refused_with_a_sentence(make, error, says):
@@ -207,6 +290,47 @@ def takes_everything(x, g, /, *rest):
     return x
 
 
+def takes_a_norm(x, g, /, lr=0.1):
+    return x - lr * g / norm(g)
+
+
+def computes_with_a_condition(x, g, /, lr=0.1):
+    return x - lr * ((g > 0) - (g < 0))
+
+
+def chooses_by_a_number(x, g, /, lr=0.1):
+    return x - where(g, lr, 0.0)
+
+
+def joins_a_number(x, g, /, lr=0.1):
+    return x - where((g > 0) & True, lr, 0.0)
+
+
+def returns_a_condition(x, g, /):
+    return g > 0
+
+
+def returns_a_constant(x, g, v=0.0, /, lr=0.1):
+    return x - lr * g, 1.0
+
+
+def returns_a_number(x, g, v=0.0, /, lr=0.1):
+    return x - lr * g, lr
+
+
+def uses_dot_of_numpy(x, g, /, lr=0.1):
+    return x - lr * np.dot(g, g)
+
+
+def squares_in_place(x, g, /, lr=0.1):
+    g **= 2
+    return x - lr * g
+
+
+def looks_itself_up(x, g, /, lr=0.1):
+    return x - {lr: 2.0}.get(0.1, 1.0) * g
+
+
 @pytest.mark.parametrize(
     ("step", "says"),
     [
@@ -215,7 +339,7 @@ def takes_everything(x, g, /, *rest):
         (takes_a_flag, "hides a branch"),
         (changes_in_place, "write v = beta * v"),
         (calls_numpy, "cannot be written down"),
-        (raises_to_a_power, "power 3"),
+        (raises_to_a_power, "it raises to a power: write products and sqrt"),
         (sees_a_whole_vector, "cannot be written down"),
         (calls_a_rule, "cannot be written down"),
         (forgets_a_slot, "it must return 2: the new x, the new v"),
@@ -225,10 +349,20 @@ def takes_everything(x, g, /, *rest):
         (has_no_default, "lr has no default"),
         (has_a_bare_slot, "'v' has no default and is not B or H"),
         (starts_oddly, "a number, POINT or GRADIENT"),
-        (sees_k, "does not see the iteration k"),
+        (sees_k, "which the body does not see"),
         (has_a_wild_default, "beta = 1.5 is outside its range [0, 1)"),
         (asks_for_nothing_known, "asks for 'q'"),
         (takes_everything, "name every argument"),
+        (takes_a_norm, "belongs to a measured hyperparameter"),
+        (computes_with_a_condition, "it computes with a condition"),
+        (chooses_by_a_number, "where takes a condition first"),
+        (joins_a_number, "joins conditions"),
+        (returns_a_condition, "is not a vector of numbers"),
+        (returns_a_constant, "it returns 1.0, which is not a vector"),
+        (returns_a_number, "it returns h_lr, which is not a vector"),
+        (uses_dot_of_numpy, "it calls numpy.dot"),
+        (squares_in_place, "write v = beta * v"),
+        (looks_itself_up, "unhashable"),
     ],
 )
 def test_what_leaves_the_grammar_is_refused_at_declaration(step, says):
@@ -238,20 +372,23 @@ def test_what_leaves_the_grammar_is_refused_at_declaration(step, says):
     assert step.__name__ in str(caught.value)
 
 
-def test_squares_and_absolute_values_may_be_written():
+def test_conditions_and_absolute_values_may_be_written():
     @rule
-    def short(x, g, /, lr=0.1):
-        return x - lr * abs(g) * g**2
+    def guarded(x, g, /, lr=0.1):
+        return x - lr * where((g > 0) & (x < 2) | (g <= -3), abs(g), -2)
 
-    x, g = np.array([1.0, 2.0]), np.array([-3.0, 0.5])
-    assert np.array_equal(short.advance(x, g, [], short.row(1))[0], x - 0.1 * abs(g) * (g * g))
+    p = ml.problem("rosenbrock", n=10)
+    x, g = np.array([1.0, 2.0, 3.0]), np.array([1.5, 0.5, -3.0])
+    assert np.array_equal(guarded.advance(x, g, [], guarded.row(1))[0], x - 0.1 * np.array([1.5, -2, 3]))
+    a, b = (ml.minimize(*start, method=guarded(lr=1e-6), maxiter=50, tol=0) for start in ((p,), (p.f, p.x0)))
+    assert np.array_equal(a.x, b.x)
 
 
 def test_ranges_hold_their_ends():
     assert inside("beta", 0) and not inside("beta", 1)
     assert inside("dampening", 1) and not inside("dampening", 1.1)
     assert not inside("mu", 0) and inside("lr", 0)
-    assert not inside("lr", np.array([0.1, np.nan]))
+    assert inside("lr", np.array([0.1, np.nan])).tolist() == [True, False]
     assert inside("kd", -3) and not inside("kd", np.inf) and inside("max_norm", np.inf)
     assert all(text[0] in "[(" and text[-1] in ")]" for text in RANGES.values())
 
@@ -305,6 +442,10 @@ def test_methods_are_immutable_records():
     assert a != ml.heavy_ball(lr=0.2)
     with pytest.raises(AttributeError):
         a.search = None
+    with pytest.raises(TypeError):
+        ml.heavy_ball.hyper["lr"] = 5.0
+    with pytest.raises(TypeError):
+        ml.heavy_ball.slots["v"] = 5.0
     assert repr(ml.heavy_ball(lr=lambda k: 1 / k, beta=0.5)) == "heavy_ball(lr=f(k), beta=0.5)"
     assert "lr=0.01" in repr(ml.heavy_ball)
 
@@ -315,6 +456,16 @@ def test_the_step_size_is_searched_where_it_is_not_given_and_means_something():
     assert ml.heavy_ball.having(lr=0.1)().search is None
     assert ml.heavy_ball(search=ml.Backtracking(first=8.0)).search.first == 8.0
     assert ml.adam().search is None  # its step does not scale with the gradient
+    assert ml.nesterov.after(ml.clip_norm)().search == ml.Backtracking()  # the rule's does
+
+
+def test_a_searched_rule_starts_with_the_step_that_was_tested():
+    """An averaging rule's lr is larger, so that its first step is the gradient step of the search."""
+    assert ml.heavy_ball().found(0.25) == {"lr": 0.25}
+    assert ml.rsgdm(beta=0.75).found(0.25) == {"lr": 1.0}
+    p = ml.problem("beale")
+    a, b = (ml.minimize(p, method=m(), maxiter=1).iterate for m in (ml.gradient_descent, ml.rsgdm))
+    assert a == pytest.approx(b, rel=1e-14)
 
 
 def test_tunings_are_numbers_from_theory():
@@ -328,21 +479,26 @@ def test_tunings_are_numbers_from_theory():
     assert dict(ml.rsgdm.tuned(mu=1, L=100).bound)["lr"] == pytest.approx(0.01 / (2 / 11))
 
 
-@pytest.mark.parametrize("how", [pickle.loads, None])
-def test_rules_and_methods_travel(how):
-    for thing in (
-        ml.heavy_ball,
-        ml.nesterov_fista,
-        ml.pid.starting(g_prev=0.0),
-        ml.adam.then(ml.decoupled),
-        ml.heavy_ball.having(beta=0.5),
-    ):
-        again = how(pickle.dumps(thing)) if how else copy.deepcopy(thing)
-        assert again.text == thing.text
-        assert again.hyper.keys() == thing.hyper.keys()
-        assert again.slots == thing.slots
-    method = ml.pid(lr=0.1)
-    assert (how(pickle.dumps(method)) if how else copy.deepcopy(method)) == method
+def written(x, g, /, lr=0.1):
+    return x - lr * g
+
+
+under_another_name = rule(written)
+
+
+def test_rules_and_methods_travel():
+    derived = [ml.pid.starting(g_prev=0.0), ml.adam.then(ml.decoupled), ml.heavy_ball.having(beta=0.5)]
+    for thing in (ml.heavy_ball, ml.nesterov_fista, under_another_name, *derived, ml.heavy_ball.named("mine", "Mine.")):
+        again = pickle.loads(pickle.dumps(thing))
+        assert (again.text, again.name) == (thing.text, thing.name)
+        assert (again.hyper, again.slots) == (thing.hyper, thing.slots)
+        assert copy.deepcopy(thing) is copy.copy(thing) is thing
+    for method in (ml.pid(lr=0.1), ml.nesterov_convex(), ml.heavy_ball(search=ml.Backtracking(2.0))):
+        assert pickle.loads(pickle.dumps(method)) == copy.deepcopy(method) == method
+    local = rule(lambda x, g, /, lr=0.1: x - lr * g)
+    assert copy.deepcopy(local) is local
+    with pytest.raises(pickle.PicklingError, match="declare it at the top of a file"):
+        pickle.dumps(local)
 
 
 def test_a_rule_of_a_file_travels_by_its_text(tmp_path):

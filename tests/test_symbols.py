@@ -5,10 +5,10 @@ import pytest
 sp = pytest.importorskip("sympy")
 
 import momentumlab as ml  # noqa: E402
+from momentumlab import rule  # noqa: E402
 from momentumlab.ops import norm, where  # noqa: E402
-from momentumlab.rule import rule  # noqa: E402
 
-from .doors import lam, same, state_space, transfer, z  # noqa: E402
+from .door_sympy import lam, same, state_space, transfer, z  # noqa: E402
 
 lr, beta, kd = sp.symbols("lr beta kd", positive=True)
 FAMILY = -((lr + kd) * z - kd) / ((z - 1) * (z - beta))

@@ -1,5 +1,7 @@
 """Test problems by name; each module is a collection."""
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 from ..errors import unknown
@@ -9,8 +11,12 @@ from .problem import Problem
 COLLECTIONS = (quadratics, classics)
 
 
-def problems() -> dict[str, Any]:
-    """Every problem's name and the function that makes it."""
+def problems() -> dict[str, Callable[..., Problem]]:
+    """Every problem's name and the function that makes it.
+
+    >>> problems()["beale"]().dim
+    2
+    """
     return {name: getattr(collection, name) for collection in COLLECTIONS for name in collection.__all__}
 
 
@@ -43,8 +49,7 @@ def problem(name: str, **options: Any) -> Problem:
     known = problems()
     if name not in known:
         raise ValueError(unknown("problem", name, known))
-    code = known[name].__code__
-    choices = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    choices = signature(known[name]).parameters
     for option in options:
         if option not in choices:
             raise TypeError(f"problem {name}: {unknown('option', option, choices)}")

@@ -47,7 +47,7 @@ def rosenbrock(n=2):
         fstar=0.0,
         box=((-2, 2), (-1, 3)),
         source="Rosenbrock, Computer J. 3 (1960) 175",
-        subset=True,
+        compile=True,
     )
 
 
@@ -73,7 +73,7 @@ def stiff_quadratic():
         L=100.0,
         box=((-8, 11), (-1.5, 1.5)),
         source=f"ours, in place of f1 of {PMG}",
-        subset=True,
+        compile=True,
     )
 
 
@@ -111,7 +111,7 @@ def beale():
         fstar=0.0,
         box=((0, 4.5), (-1, 1.5)),
         source=f"Beale (1958); in place of f2 of {PMG}",
-        subset=True,
+        compile=True,
     )
 
 
@@ -139,7 +139,7 @@ def cosine_wells():
         L=8.0,
         box=((-3.2, 3.2), (-2.2, 2.2)),
         source=f"f3 of {PMG}",
-        subset=True,
+        compile=True,
     )
 
 
@@ -179,7 +179,7 @@ def mccormick():
         L=4.0,
         box=((-11, 1), (-8, 3)),
         source=f"McCormick; f4 of {PMG}",
-        subset=True,
+        compile=True,
     )
 
 

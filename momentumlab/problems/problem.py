@@ -30,11 +30,11 @@ class Problem:
     fstar : float
         The least value, or the least listed one where f is unbounded below; nan where unknown.
     mu, L : float, optional
-        Of a convex problem: strong convexity and smoothness.
+        Bounds on the curvature: strong convexity, where the problem is convex, and smoothness.
     box : tuple of ((float, float), (float, float)), optional
         What a plot in two dimensions should show.
     source : str
-    subset : bool
+    compile : bool
         Whether `f` is a plain ``f(x, g)`` in Numba's subset of Python, to be compiled at its first use.
 
     Examples
@@ -56,7 +56,7 @@ class Problem:
     L: float | None = None
     box: tuple[tuple[float, float], tuple[float, float]] | None = None
     source: str = ""
-    subset: bool = field(default=False, repr=False)
+    compile: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "x0", start(self.x0))
@@ -69,11 +69,18 @@ class Problem:
 
     def objective(self) -> Objective:
         """The function and gradient with counts of their own, compiled where they can be."""
-        if not self.subset:
+        if not self.compile:
             return Objective(self.f, self.jac)
         from ..compiled import objective
 
         return Objective(objective(self.f))
+
+    def point(self, x: Any) -> np.ndarray:
+        """x as a vector of the problem's size, or ValueError."""
+        x = start(x)
+        if x.size != self.dim:
+            raise ValueError(f"{self.name} has {self.dim} variable{'s' * (self.dim > 1)}, x0 has {x.size}")
+        return x
 
     @cached_property
     def _evaluate(self) -> Objective:
@@ -81,14 +88,15 @@ class Problem:
 
     def fun(self, x: Any) -> float:
         """f(x)."""
-        return self._evaluate.value(start(x))
+        return self._evaluate.value(self.point(x))
 
     def grad(self, x: Any) -> np.ndarray:
         """∇f(x)."""
-        return self._evaluate(start(x))[1]
+        return self._evaluate(self.point(x))[1]
 
     def error(self, x: Any) -> float:
         """f(x) above its value at the nearest known minimiser; above `fstar` where none is listed."""
+        x = self.point(x)
         if not self.minimizers:
             return self.fun(x) - self.fstar
         nearest = min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x)))

@@ -15,26 +15,41 @@ SPECTRA = {
 
 
 def quadratic(n=50, mu=1.0, L=100.0, spectrum="log", seed=None):
-    """½xᵀHx with eigenvalues on [μ, L]: diagonal, or turned by a Haar-random rotation where a seed is given."""
+    """½xᵀHx with eigenvalues on [μ, L]: diagonal, or turned by a random rotation where a seed is given.
+
+    Parameters
+    ----------
+    n : int
+        The number of variables.
+    mu, L : float
+        The least and the largest eigenvalue.
+    spectrum : str
+        How the eigenvalues lie between them: a key of `SPECTRA`.
+    seed : int, optional
+        Of the rotation, uniform on the orthogonal group.
+    """
     if not (isinstance(n, int) and n >= 1):
         raise ValueError(f"quadratic: n = {n!r}; it must be a whole number, 1 or larger")
-    if not 0 < mu <= L:
-        raise ValueError(f"quadratic: mu = {mu!r}, L = {L!r}; they must satisfy 0 < mu <= L")
+    if not all(isinstance(v, (int, float)) for v in (mu, L)) or not 0 < mu <= L < np.inf:
+        raise ValueError(f"quadratic: mu = {mu!r}, L = {L!r}; they must be numbers that satisfy 0 < mu <= L")
     if spectrum not in SPECTRA:
         raise ValueError(f"quadratic: {unknown('spectrum', spectrum, SPECTRA)}")
+    if not (seed is None or (isinstance(seed, int) and seed >= 0)):
+        raise ValueError(f"quadratic: seed = {seed!r}; it must be a whole number, 0 or larger, or None")
     eigenvalues = SPECTRA[spectrum](n, float(mu), float(L)) if n > 1 else np.array([float(L)])
-    f, matrix = _diagonal(eigenvalues) if seed is None else _dense(eigenvalues, np.random.default_rng(seed))
+    f, hess = _diagonal(eigenvalues) if seed is None else _dense(eigenvalues, np.random.default_rng(seed))
     return Problem(
         "quadratic",
         f,
         np.ones(n),
-        hess=lambda x: matrix.copy(),
+        hess=hess,
         minimizers=(np.zeros(n),),
         fstar=0.0,
         mu=float(eigenvalues.min()),
         L=float(eigenvalues.max()),
         box=((-1.2, 1.2), (-1.2, 1.2)),
-        subset=True,
+        source="Polyak (1964): what heavy ball was tuned on",
+        compile=True,
     )
 
 
@@ -46,7 +61,7 @@ def _diagonal(eigenvalues):
             f += 0.5 * x[i] * g[i]
         return f
 
-    return fg, np.diag(eigenvalues)
+    return fg, lambda x: np.diag(eigenvalues)
 
 
 def _dense(eigenvalues, rng):
@@ -65,7 +80,7 @@ def _dense(eigenvalues, rng):
             f += 0.5 * x[i] * slope
         return f
 
-    return fg, h
+    return fg, lambda x: h.copy()
 
 
 __all__ = ["quadratic"]

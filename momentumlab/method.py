@@ -1,0 +1,73 @@
+"""A rule with its hyperparameters bound: what `minimize` runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .hyper import shown
+from .searches import Backtracking
+
+if TYPE_CHECKING:
+    from .rule import Rule
+
+
+@dataclass(frozen=True, repr=False)
+class Method:
+    """A rule with its hyperparameters bound: an immutable record.
+
+    Calling it is SciPy's protocol for custom methods, so that
+    ``scipy.optimize.minimize(f, x0, jac=df, method=heavy_ball(lr=0.1))`` works.
+
+    Attributes
+    ----------
+    base : Rule
+    bound : tuple of (str, value)
+        The hyperparameters that were given.
+    search : Backtracking or None
+        How the step size is found where `lr` was not given; None: `lr` is used as it is.
+    """
+
+    base: "Rule"
+    bound: tuple[tuple[str, Any], ...] = ()
+    search: Backtracking | None = None
+
+    @property
+    def name(self) -> str:
+        return self.base.name
+
+    @cached_property
+    def rule(self) -> "Rule":
+        """The rule with the bound values as its own."""
+        return self.base.having(**dict(self.bound)) if self.bound else self.base
+
+    def found(self, step: float) -> dict[str, float]:
+        """The lr of a step size that the search found.
+
+        It is the step, unless the rule averages gradients: then it is larger, so that the rule's first
+        step is the gradient step that was tested.
+        """
+        return {"lr": step / self._first_step} if self.search else {}
+
+    @cached_property
+    def _first_step(self) -> float:
+        return min(1.0, self.rule.first_step())
+
+    def __repr__(self) -> str:
+        shows = [f"{n}={shown(v)}" for n, v in self.bound]
+        if self.search not in (None, Backtracking()):
+            shows.append(f"search={self.search}")
+        return f"{self.name}({', '.join(shows)})"
+
+    def __call__(self, fun: Callable, x0: Any, args: tuple = (), **options: Any) -> Any:
+        from .minimize import scipy_method
+
+        return scipy_method(self, fun, x0, args, **options)
+
+    def __reduce__(self) -> Any:
+        return Method, (self.base, self.bound, self.search)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("after", "then", "having", "starting", "named", "tuned"):
+            raise AttributeError(f"{self} is bound; {name} belongs to the rule: {self.name}.{name}(...), then bind")
+        raise AttributeError(f"Method has no {name!r}")

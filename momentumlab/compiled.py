@@ -28,13 +28,13 @@ from .rule import Rule
 from .searches import accepts, backtrack
 
 PAUSE, LOOK, FULL, SEARCH = range(4)  # why the loop returns
-K, ROWS, STRIDE, CALLS, EVALUATED = range(5)  # what its counts hold
+K, ROWS, STRIDE, TRIALS, TRYING = range(5)  # what its counts hold
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 OBJECTIVE = float64(float64[::1], float64[::1])
 INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
     PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, SEARCH=SEARCH,
-    K=K, ROWS=ROWS, STRIDE=STRIDE, CALLS=CALLS, EVALUATED=EVALUATED, INFINITE=INFINITE,
+    K=K, ROWS=ROWS, STRIDE=STRIDE, TRIALS=TRIALS, TRYING=TRYING, INFINITE=INFINITE,
     inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
     sqrt=np.sqrt, maximum=np.maximum, minimum=np.minimum,
 )  # fmt: skip
@@ -51,12 +51,12 @@ def objective(function: Any) -> Callable:
         ours = function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
         return _njit(OBJECTIVE, function) if ours else njit(OBJECTIVE, error_model="numpy")(function)
     try:
-        if function._can_compile:
+        if function._can_compile and len(inspect.signature(function.py_func).parameters) == 2:
             function.compile(OBJECTIVE)
         compiled = function.overloads.get(OBJECTIVE.args)
         if compiled is not None and compiled.signature.return_type == OBJECTIVE.return_type:
             return function
-        return njit(OBJECTIVE)(lambda x, g: function(x, g))  # declared for other, convertible types
+        return njit(OBJECTIVE)(lambda x, g: function(x, g))  # of other, convertible types, or with defaults
     except NumbaError as error:
         reason = str(error).strip().splitlines()[0]
         raise TypeError(f"{function.__name__} does not compile as f(x, g) -> float: {reason}") from error
@@ -208,7 +208,7 @@ class Loop:
         self.values[0], self.jac = objective(x0)
         self.pace = 1 / max(time.perf_counter() - began, 1e-9)
         self.tests = (tol, bound * max(1.0, abs(self.fun)), euclidean)
-        for slot, start in zip(self.memory, self.rule.start(x0, self.jac, self._row()), strict=True):
+        for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
             slot[:] = start
 
     @property
@@ -255,9 +255,10 @@ class Loop:
         table = self.rule.table(first, **self.method.found(self.step))
         if self.rule.scheduled:
             if self.k - first >= len(table):
-                self._row()  # raises what is wrong with it
+                self.method.row(self.k + 1, self.step)  # raises what is wrong with it
             stop = min(stop, first + len(table))
-        counts[ROWS], counts[STRIDE] = history.rows, history.stride
+        counts[ROWS], counts[STRIDE], counts[TRIALS], counts[TRYING] = history.rows, history.stride, 0, 0
+        began = self.k
         try:
             return driver(self.rule)(
                 self.rule,
@@ -270,20 +271,16 @@ class Loop:
                 (self.old, self.work, history.log, history.path, counts, self.values),
             )
         except Exception as error:
-            stepped = counts[K] > counts[EVALUATED]
-            locate(error, self.x if stepped else self.work[0])
-            if stepped:
+            locate(error, self.work[0] if counts[TRYING] else self.x)
+            if not counts[TRYING]:
                 self._step_back()
+                began -= 1
             raise
         finally:
-            self.objective.nfev += int(counts[CALLS])
-            self.objective.njev += int(counts[CALLS])
-            counts[CALLS] = 0
+            calls = self.k - began + int(counts[TRIALS])
+            self.objective.nfev, self.objective.njev = self.objective.nfev + calls, self.objective.njev + calls
             history.rows = int(counts[ROWS])
             history.make_room()
-
-    def _row(self) -> dict[str, float]:
-        return self.rule.row(self.k + 1, **self.method.found(self.step))
 
     def _step_back(self) -> None:
         """Return to the point before the last step, and evaluate the objective there again."""

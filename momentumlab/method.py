@@ -1,9 +1,11 @@
 """A rule with its hyperparameters bound: what `minimize` runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .hyper import shown
 from .searches import Backtracking
@@ -48,6 +50,30 @@ class Method:
         step is the gradient step that was tested.
         """
         return {"lr": step / self._first_step} if self.search else {}
+
+    def row(self, k: int, step: float = 0.0) -> dict[str, np.float64]:
+        """The hyperparameters of iteration k, as NumPy numbers: 1/0 is inf, as in compiled code."""
+        key = (k if self.rule.scheduled else 1, step)
+        if key not in self._row:
+            self._row.clear()
+            row = self.rule.row(k, **self.found(step))
+            self._row[key] = {name: np.float64(value) for name, value in row.items()}
+        return self._row[key]
+
+    @cached_property
+    def _row(self) -> dict[Any, dict[str, np.float64]]:
+        return {}
+
+    def start(self, x: np.ndarray, g: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, ...]:
+        """The slots before the first step, from the first point and gradient."""
+        with np.errstate(all="ignore"):
+            return self.rule.start(x, g, self.row(1, step))
+
+    def advance(self, x: np.ndarray, g: np.ndarray, slots: Sequence[np.ndarray], k: int, step: float = 0.0) -> Any:
+        """Step k, from 1: (point, *slots)."""
+        row = self.row(k, step)
+        with np.errstate(all="ignore"):
+            return self.rule.advance(x, g, slots, row)
 
     @cached_property
     def _first_step(self) -> float:

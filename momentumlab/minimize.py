@@ -232,22 +232,20 @@ def _loop(objective: Objective, method: Method, x: np.ndarray, history: History,
 
 
 def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step]:
-    rule, k, size = method.rule, 0, method.search.first if method.search else 0.0
+    k, size = 0, method.search.first if method.search else 0.0
     f, g = objective(x)
-    slots: Sequence[np.ndarray] = rule.start(x, g, rule.row(1, **method.found(size)))
+    slots: Sequence[np.ndarray] = method.start(x, g, size)
     while True:
-        memory = dict(zip(rule.slots, slots, strict=True))
+        memory = dict(zip(method.rule.slots, slots, strict=True))
         yield Evaluated(k, x, f, g, memory, memory.get("x", x), size)
         if method.search:
             found = backtrack(objective.value, x, f, g, size)
             if found is None:
                 return
             size = found
-        row = {n: np.float64(v) for n, v in rule.row(k + 1, **method.found(size)).items()}  # 1/0 is inf, as compiled
-        with np.errstate(all="ignore"):
-            x, *slots = rule.advance(x, g, slots, row)
-        f, g = objective(x)
         k += 1
+        x, *slots = method.advance(x, g, slots, k, size)
+        f, g = objective(x)
 
 
 def _shown(steps: Iterator[Step], maxiter: int) -> Iterator[Step]:
@@ -325,7 +323,7 @@ def _reporter(callback: Callable) -> Callable[[Result], bool]:
 def _result(status: Status, step: Step, method: Method, objective: Objective, history: History | None) -> Result:
     lr = None
     with suppress(Exception):  # a schedule that ends here has no further number
-        lr = method.rule.row(max(step.k, 1), **method.found(step.step)).get("lr")
+        lr = float(method.row(max(step.k, 1), step.step)["lr"])
     return Result(
         message=SENTENCES[status],
         success=status is Status.CONVERGED,

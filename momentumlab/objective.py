@@ -226,12 +226,14 @@ def _reals(value: Any) -> np.ndarray:
 
 def _writes_gradient(fun: Callable, extra: int) -> bool:
     try:
-        parameters = list(signature(getattr(fun, "py_func", fun)).parameters.values())
-    except (TypeError, ValueError):
+        required = _required(getattr(fun, "py_func", fun))
+    except (TypeError, ValueError):  # it cannot be inspected, or not be hashed
         return False
-    required = [
-        p
-        for p in parameters
-        if p.default is Parameter.empty and p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    return len(required) == 2 + extra and (is_compiled(fun) or required[1].name == "g")
+    return len(required) == 2 + extra and (is_compiled(fun) or required[1] == "g")
+
+
+@lru_cache(maxsize=256)
+def _required(function: Callable) -> list[str]:
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = signature(function).parameters.values()
+    return [p.name for p in parameters if p.kind in positional and p.default is Parameter.empty]

@@ -234,9 +234,9 @@ def descend(rule) -> str:
     number is not sane, FULL when history is, SEARCH when `step`, the step size of the search if it is
     positive, fails its test.
 
-    `counts` holds the iteration reached, rows of history, their stride, calls of the objective, and the
-    iteration last evaluated, at the indices of these names; it and `values` are written as the loop
-    goes, so that they are right also when the objective raises.
+    `counts` holds the iteration reached, rows of history, their stride, trials of the search, and whether
+    one is under way, at the indices of these names; it and `values` are written as the loop goes, so that
+    they are right also when the objective raises.
 
     The largest |gᵢ| and |xᵢ| are found among their bits (positive doubles are ordered as their bits
     are), which compilers vectorise and which shows inf and nan as well.
@@ -256,7 +256,7 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
     bits, point_bits = a_g.view(int64), point.view(int64)
     word = empty(1, int64)
     real = word.view(float64)
-    f, k = values[0], counts[K]
+    f, k, rows, stride = values[0], counts[K], counts[ROWS], counts[STRIDE]
     while k < stop:
         row = min(k - first, table.shape[0] - 1)
         if step > 0.0:
@@ -267,8 +267,11 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
                 for i in range(n):
                     trial[i] = point[i] - step * a_g[i]
                     decrease += step * a_g[i] * a_g[i]
-                counts[CALLS] += 1
-                if not accepts(objective(trial, scratch), f, decrease):
+                counts[TRIALS] += 1
+                counts[TRYING] = 1
+                found = objective(trial, scratch)
+                counts[TRYING] = 0
+                if not accepts(found, f, decrease):
                     return SEARCH
 {indent(head, " " * 8)}
         for i in range(n):
@@ -277,10 +280,8 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
 {indent(body, " " * 12)}
         k += 1
         counts[K] = k
-        counts[CALLS] += 1
         f = objective(point, a_g)
         values[0] = f
-        counts[EVALUATED] = k
         largest, farthest = 0, 0
         for i in range(n):
             largest = max(largest, bits[i] & 0x7FFFFFFFFFFFFFFF)
@@ -294,15 +295,15 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
             for i in range(n):
                 norm += a_g[i] * a_g[i]
             norm = sqrt(norm)
-        if k & (counts[STRIDE] - 1) == 0:
-            rows = counts[ROWS]
+        if k & (stride - 1) == 0:
             log[rows, 0], log[rows, 1], log[rows, 2] = k, f, norm
             for i in range(path.shape[1]):
                 path[rows, i] = reported[i]
-            counts[ROWS] = rows + 1
+            rows += 1
+            counts[ROWS] = rows
         if norm <= tol:
             return LOOK
-        if counts[ROWS] == log.shape[0]:
+        if rows == log.shape[0]:
             return FULL
     return PAUSE
 """

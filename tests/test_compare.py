@@ -56,6 +56,36 @@ def test_mistakes_are_found_before_anything_runs():
         ml.compare("beale", ["pidd"])
 
 
+def test_what_is_not_a_problem_or_a_method_is_refused():
+    for problems, methods, options, says in [
+        (5, [ml.pid()], {}, "5 is not a problem or method, or a list of them"),
+        ([lambda x: 1.0], [ml.pid()], {}, "is not a problem: give the name of one, or make one"),
+        ("beale", 5, {}, "5 is not a problem or method, or a list of them"),
+        ("beale", [5], {}, "give a method such as"),
+        ("beale", [ml.pid()], {"repeats": 0}, "repeats = 0; it must be a whole number"),
+        ("beale", [ml.pid()], {"repeats": "x"}, "repeats = 'x'"),
+    ]:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            ml.compare(problems, methods, **options)
+        assert says in str(caught.value)
+    with pytest.raises(ValueError, match="nothing was run"):
+        ml.compare([], [ml.pid()]).plot()
+
+
+def test_methods_that_look_alike_keep_apart():
+    found = ml.compare("beale", [ml.heavy_ball(lr=lambda k: 0.01), ml.heavy_ball(lr=lambda k: 0.005)], repeats=1)
+    assert [run.method for run in found.runs] == ["heavy_ball(lr=f(k))", "heavy_ball(lr=f(k)) (2)"]
+
+
+def test_a_problem_whose_minimum_is_unknown_is_drawn_above_the_best_value_found():
+    own = ml.Problem("mine", lambda x: (x @ x + 1, 2 * x), [1.0, 2.0], jac=True)
+    lower = ml.compare(own, [ml.pid(lr=0.1), ml.pid(lr=0.2)]).plot().axes[-1]
+    drawn = [line.get_ydata() for line in lower.lines]
+    assert np.nanmin(drawn[0]) > 0
+    assert drawn[0][0] == pytest.approx(5.0)
+    matplotlib.pyplot.close("all")
+
+
 def test_figures(race, tmp_path):
     from momentumlab import plots
 

@@ -95,6 +95,29 @@ def test_torch_gives_the_same_bits(name):
         assert np.array_equal(a.numpy(), b)
 
 
+@pytest.mark.parametrize("name", MEASURED)
+def test_torch_measures_as_it_sums(name):
+    """torch sums in an order of its own, so that what is measured agrees but for rounding."""
+    torch = pytest.importorskip("torch")
+    from .door_torch import torch_optimizer
+
+    method, problem = MEASURED[name](lr=2e-4), ml.problem("rosenbrock", n=10)
+    x = torch.tensor(problem.x0, requires_grad=True)
+    optimizer = torch_optimizer([x], method)
+    for _ in range(STEPS):
+        x.grad = torch.from_numpy(problem.grad(x.detach().numpy()))
+        optimizer.step()
+    assert x.detach().numpy() == pytest.approx(by_iterate(method, problem).x, rel=1e-12)
+
+
+def test_conditions_on_tensors_keep_their_digits():
+    torch = pytest.importorskip("torch")
+    from momentumlab.ops import where
+
+    chosen = where(torch.tensor([1.0, -1.0], dtype=torch.float64) > 0, 0.1, 0.2)
+    assert chosen.tolist() == [0.1, 0.2]
+
+
 def test_float32_tensors_stay_float32():
     torch = pytest.importorskip("torch")
     from .door_torch import torch_optimizer

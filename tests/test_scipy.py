@@ -91,6 +91,10 @@ def test_compiled_functions_run_compiled():
     assert r.nfev == r.nit + 2
 
 
+def test_a_rule_itself_is_a_method_too():
+    assert minimize(rosen, X0, jac=rosen_der, method=ml.pid).success
+
+
 def test_disp_prints_the_sentence(capsys):
     minimize(rosen, X0, jac=rosen_der, method=METHOD, options={"disp": True, "maxiter": 1})
     assert "iteration limit" in capsys.readouterr().out

@@ -1,7 +1,8 @@
 """`momentumlab bench`: this library beside its peers, in one run, as ratios.
 
 Each row times the two sides in turn, A B A B ..., and reports the median of the ratios pair by pair, so
-that a machine whose speed drifts drifts under both. Peers that are not installed are left out.
+that a machine whose speed drifts drifts under both. A time per iteration is that of a whole run, the best
+of five, by its iterations. Peers that are not installed (gcc, JAX) are left out.
 """
 
 import ctypes
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from .compare import markdown, seconds
-from .compiled import FULL, Loop
+from .compiled import FULL, OBJECTIVE, POINTER, Loop, pointer
 from .minimize import DIVERGED, minimize
 from .problems import problem
 from .result import History
@@ -35,18 +36,28 @@ ITERATION = "heavy ball on Rosenbrock, an iteration"
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: medians of both sides in `unit`, the median of their ratios, and what it must reach."""
+    """One comparison: medians of both sides in `unit`, the median of their ratios, and what must be reached.
+
+    Without a peer, `theirs` and `ratio` are None, and the target is one of `ours`.
+    """
 
     what: str
     peer: str
     ours: float
-    theirs: float
-    ratio: float
+    theirs: float | None
+    ratio: float | None
     target: float | None
     unit: str = "s"
 
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target is, where there is one."""
+        found = self.ours if self.ratio is None else self.ratio
+        return None if self.target is None else found <= self.target
+
     def record(self) -> dict[str, Any]:
-        return asdict(self)
+        """The row as plain values."""
+        return {**asdict(self), "reached": self.reached}
 
 
 def bench() -> list[Row]:
@@ -55,7 +66,7 @@ def bench() -> list[Row]:
 
     rows = []
     with tqdm(disable=None, unit="row", leave=False) as bar:
-        for part in (_against_c, _against_jax, _whole_calls, _processes, _memory):
+        for part in (_against_c, _against_jax, _calls, _whole_calls, _processes, _memory):
             for row in part():
                 rows.append(row)
                 bar.update()
@@ -64,20 +75,22 @@ def bench() -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """The rows as a Markdown table."""
-    show = {"s": seconds, "MB": lambda v: f"{v:.0f} MB"}
-    head = ["what", "peer", "ours", "peer's", "ratio", "must reach"]
-    cells = [
-        [
-            r.what,
-            r.peer,
-            show[r.unit](r.ours),
-            show[r.unit](r.theirs) if r.theirs else "",
-            f"{r.ratio:.2f}" if r.theirs else "",
-            "" if r.target is None else f"≤ {r.target:g}" if r.theirs else f"≤ {show[r.unit](r.target)}",
-        ]
-        for r in rows
+    head = ["what", "peer", "ours", "peer's", "ratio", "must reach", ""]
+    return markdown(head, [_cells(row) for row in rows], numbers={2, 3, 4, 5})
+
+
+def _cells(row: Row) -> list[str]:
+    show = seconds if row.unit == "s" else lambda value: f"{value:.0f} {row.unit}"
+    alone = row.theirs is None or row.ratio is None
+    return [
+        row.what,
+        row.peer,
+        show(row.ours),
+        "" if row.theirs is None else show(row.theirs),
+        "" if row.ratio is None else f"{row.ratio:.2f}",
+        "" if row.target is None else f"≤ {show(row.target) if alone else f'{row.target:g}'}",
+        {True: "reached", False: "missed", None: ""}[row.reached],
     ]
-    return markdown(head, cells, numbers={2, 3, 4, 5})
 
 
 def _pairs(
@@ -244,6 +257,22 @@ print(ml.minimize(f, [0.0], ml.heavy_ball(lr=0.1)))
 WARM = "import momentumlab as ml; print(ml.minimize('stiff_quadratic', method=ml.heavy_ball(lr=0.01)))"
 
 
+def _calls() -> Iterator[Row]:
+    """What it costs to hand an objective to compiled code, which every call of the loop pays."""
+    from numba import float64, int64, njit, types
+
+    native = problem("rosenbrock").objective().native
+    ours, x = pointer(native), np.zeros(2)
+    take = lambda kind: njit(int64(kind, float64[::1]))(lambda function, x: 0)
+    fast, slow = take(POINTER), take(types.FunctionType(OBJECTIVE))
+    mine, numbas = lambda: _best(lambda: fast(ours, x)), lambda: _best(lambda: slow(native, x))
+    yield _pairs("passing an objective as a pointer", "Numba's function type", mine, numbas, None, 9)
+
+
+def _best(run: Callable[[], Any]) -> float:
+    return min(_timed(run) for _ in range(200))
+
+
 def _processes() -> Iterator[Row]:
     solve = lambda: _process("-m", "momentumlab", "solve", "rosenbrock")
     yield _pairs("process: solve rosenbrock", "script with SciPy BFGS", solve, lambda: _process("-c", BFGS), 1.2, 9)
@@ -259,7 +288,8 @@ def _processes() -> Iterator[Row]:
     new, warm = lambda: _process("-c", NJIT.format(constant=next(constants))), lambda: _process("-c", WARM)
     new(), warm()
     pairs = [(new(), warm()) for _ in range(7)]
-    yield Row("process: beyond one of ours, a new njit objective", "", median(a - b for a, b in pairs), 0.0, 0.0, 0.3)
+    beyond = median(a - b for a, b in pairs)
+    yield Row("process: beyond one of ours, a new njit objective", "", beyond, None, None, 0.3)
 
 
 def _process(*arguments: str) -> float:
@@ -289,4 +319,5 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 def _memory() -> Iterator[Row]:
     out = subprocess.run([sys.executable, "-c", LONG], check=True, capture_output=True, text=True).stdout
     unit = 1 if sys.platform == "darwin" else 1024
-    yield Row("10⁷ iterations with history: memory above start", "", int(out) * unit / 1e6, 0.0, 0.0, 100.0, "MB")
+    above = int(out) * unit / 1e6
+    yield Row("10⁷ iterations with history: memory above start", "", above, None, None, 100.0, "MB")

@@ -75,7 +75,7 @@ def arguments(function: Callable) -> tuple[str, ...]:
         return _arguments.__wrapped__(function)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _arguments(function: Callable) -> tuple[str, ...]:
     try:
         parameters = signature(function).parameters.values()

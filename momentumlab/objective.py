@@ -149,7 +149,7 @@ def is_compiled(function: Callable) -> bool:
     return hasattr(function, "py_func") and hasattr(function, "nopython_signatures")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _check_bounds(function: Any, n: int) -> None:
     x, g = np.ones(n), np.ones(n)
     beyond = False
@@ -226,13 +226,17 @@ def _reals(value: Any) -> np.ndarray:
 
 def _writes_gradient(fun: Callable, extra: int) -> bool:
     try:
-        required = _required(getattr(fun, "py_func", fun))
-    except (TypeError, ValueError):  # it cannot be inspected, or not be hashed
+        required = _required_of_compiled(fun) if is_compiled(fun) else _required(fun)
+    except (TypeError, ValueError):  # it cannot be inspected
         return False
     return len(required) == 2 + extra and (is_compiled(fun) or required[1] == "g")
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
+def _required_of_compiled(function: Any) -> list[str]:
+    return _required(function.py_func)
+
+
 def _required(function: Callable) -> list[str]:
     positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     parameters = signature(function).parameters.values()

@@ -17,6 +17,9 @@ RULE, RUN, MINE, USE = re.findall(r"```python\n(.*?)```", README, re.S)
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
 
 
+GUIDE = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "guide.md").read_text(), re.S)
+
+
 def run(code, folder):
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
@@ -30,6 +33,14 @@ def test_the_example_runs(tmp_path):
     out = run(RUN + "\nassert r.success", tmp_path)
     assert out.returncode == 0, out.stderr
     assert "within the tolerance" in out.stdout
+
+
+def test_the_guide_runs(tmp_path):
+    (tmp_path / "guide.py").write_text("\n".join(GUIDE))
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    out = subprocess.run([sys.executable, "guide.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert "| bowl" in out.stdout
 
 
 def test_a_rule_of_ones_own_runs(tmp_path):

@@ -54,14 +54,16 @@ class Method:
     def row(self, k: int, step: float = 0.0) -> dict[str, np.float64]:
         """The hyperparameters of iteration k, as NumPy numbers: 1/0 is inf, as in compiled code."""
         key = (k if self.rule.scheduled else 1, step)
-        if key not in self._row:
-            self._row.clear()
-            row = self.rule.row(k, **self.found(step))
-            self._row[key] = {name: np.float64(value) for name, value in row.items()}
-        return self._row[key]
+        row = self._rows.get(key)
+        if row is None:
+            found = self.rule.row(k, **self.found(step))
+            row = {name: np.float64(value) for name, value in found.items()}
+            self._rows.clear()
+            self._rows[key] = row
+        return row
 
     @cached_property
-    def _row(self) -> dict[Any, dict[str, np.float64]]:
+    def _rows(self) -> dict[Any, dict[str, np.float64]]:
         return {}
 
     def start(self, x: np.ndarray, g: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, ...]:

@@ -196,8 +196,13 @@ def iterate(
     >>> step.k, sorted(step.slots)
     (39, ['v'])
     """
+    method = as_method(method)
     objective, x = _objective(fun, x0, jac, args)
-    for step in _steps(objective, as_method(method), x):
+    return _read_only(_steps(objective, method, x))
+
+
+def _read_only(steps: Iterator[Step]) -> Iterator[Step]:
+    for step in steps:
         for array in (step.x, step.jac, step.iterate, *step.slots.values()):
             array.flags.writeable = False
         yield step

@@ -194,11 +194,13 @@ class Rule:
         differ in the last bit. Rows end before the first iteration whose numbers are not right.
         """
         key = (first, *known.items())
-        if key not in self._tables:
-            while len(self._tables) > 2:
-                self._tables.pop(next(iter(self._tables)))
-            self._tables[key] = numbers.rows(self.hyper, self.columns, known, first, self.scheduled)
-        return self._tables[key]
+        table = self._tables.get(key)
+        if table is None:
+            table = numbers.rows(self.hyper, self.columns, known, first, self.scheduled)
+            if len(self._tables) > 2:
+                self._tables.clear()
+            self._tables[key] = table
+        return table
 
     @cached_property
     def _tables(self) -> dict[Any, np.ndarray]:

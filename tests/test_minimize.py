@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
@@ -511,6 +512,15 @@ def test_ctrl_c_returns_the_partial_result(loop):
     assert signal.SIGINT
 
 
+def test_many_threads_may_share_a_method():
+    method, p = ml.adam(lr=lambda k: 0.01 / k**0.5), ml.problem("rosenbrock", n=4)
+    run = lambda x: ml.minimize(p.f, x, method, tol=0, maxiter=200).x
+    starts = [p.x0 + i for i in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(run, starts))
+    assert all(np.array_equal(x, run(start)) for x, start in zip(found, starts, strict=True))
+
+
 # ------------------------------------------------------------------ results and histories
 
 
@@ -584,6 +594,8 @@ def test_iterate_yields_every_step_from_the_start():
     assert second.slots["v"][0] == pytest.approx(0.3)
     with pytest.raises(ValueError, match="read-only"):
         second.x[:] = 0
+    with pytest.raises(ValueError, match="did you mean 'rosenbrock'"):
+        ml.iterate("rosenbrok")  # before the first step is asked for
     steps = ml.iterate(lambda x: (1.0, x * np.nan), [1.0], ml.heavy_ball(), jac=True)
     assert len(list(steps)) == 1  # a search finds no step there
 

@@ -21,7 +21,7 @@ GUIDE = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "guide.md").read_tex
 
 
 def run(code, folder):
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
     return subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
 
 

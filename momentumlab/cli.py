@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import __version__, rules
 from .compare import compare
 from .files import replacing
@@ -144,7 +146,8 @@ def _quick(p: Problem, x0: Any, method: Method, **limits: Any) -> Result:
     """Minimise in NumPy for as long as it would take to start the compiled loop, then there: the bits are the same."""
     limit = limits.pop("time_limit")
     if p.compile and (limit is None or limit > START_SECONDS):
-        result = minimize(p.f, p.point(p.x0 if x0 is None else x0), method, time_limit=START_SECONDS, **limits)
+        with np.errstate(all="ignore"):  # as compiled
+            result = minimize(p.f, p.point(p.x0 if x0 is None else x0), method, time_limit=START_SECONDS, **limits)
         if result.status != Status.TIME_LIMIT:
             return result
         limit = limit and limit - START_SECONDS

@@ -36,7 +36,7 @@ SCOPE = dict(
     PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, SEARCH=SEARCH,
     K=K, ROWS=ROWS, STRIDE=STRIDE, TRIALS=TRIALS, TRYING=TRYING, INFINITE=INFINITE,
     inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
-    sqrt=np.sqrt, maximum=np.maximum, minimum=np.minimum,
+    sqrt=np.sqrt,
 )  # fmt: skip
 """What the texts of `trace` may name."""
 
@@ -47,17 +47,17 @@ SCOPE = dict(
 @lru_cache(maxsize=32)
 def objective(function: Any) -> Callable:
     """f(x, g), which returns the value and writes the gradient, compiled to be passed as a pointer."""
-    if not hasattr(function, "py_func"):
-        ours = function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
-        return _njit(OBJECTIVE, function) if ours else njit(OBJECTIVE, error_model="numpy")(function)
     try:
+        if not hasattr(function, "py_func"):
+            ours = function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
+            return _njit(OBJECTIVE, function) if ours else njit(OBJECTIVE, error_model="numpy")(function)
         if function._can_compile and len(inspect.signature(function.py_func).parameters) == 2:
             function.compile(OBJECTIVE)
         compiled = function.overloads.get(OBJECTIVE.args)
         if compiled is not None and compiled.signature.return_type == OBJECTIVE.return_type:
             return function
         return njit(OBJECTIVE)(lambda x, g: function(x, g))  # of other, convertible types, or with defaults
-    except NumbaError as error:
+    except (NumbaError, TypeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise TypeError(f"{function.__name__} does not compile as f(x, g) -> float: {reason}") from error
 
@@ -199,6 +199,7 @@ class Loop:
         self.objective, self.rule = objective, method.rule
         self.history, self.every = history, every
         self.method, self.step = method, method.search.first if method.search else 0.0
+        self.searched = (-1, self.step)  # where the search last changed the step size, and from what
         self.x, self.memory = x0, np.empty((len(self.rule.slots), x0.size))
         self.old = np.empty((1 if self.rule.reports == self.rule.point else 2, x0.size))
         self.work = np.empty((2, x0.size if self.step else 0))
@@ -239,7 +240,7 @@ class Loop:
                 step = backtrack(self.objective.value, self.x, self.fun, self.jac, self.step, tried=True)
                 if step is None:
                     return
-                self.step, tested = step, True
+                self.searched, self.step, tested = (self.k, self.step), step, True
             elif reason == LOOK and not is_finite(self):
                 bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy(), self.step)
                 self._step_back()
@@ -256,6 +257,7 @@ class Loop:
         if self.rule.scheduled:
             if self.k - first >= len(table):
                 self.method.row(self.k + 1, self.step)  # raises what is wrong with it
+                raise ValueError(f"{self.rule.name}: a schedule is not a function of k alone, at k = {self.k + 1}")
             stop = min(stop, first + len(table))
         counts[ROWS], counts[STRIDE], counts[TRIALS], counts[TRYING] = history.rows, history.stride, 0, 0
         began = self.k
@@ -288,6 +290,8 @@ class Loop:
         if len(self.old) == 2:
             self.iterate[:] = self.old[1]
         self.counts[K] -= 1
+        if self.searched[0] == self.k:
+            self.step = self.searched[1]
         try:
             self.values[0], self.jac[:] = self.objective(self.x)
         except Exception:

@@ -81,7 +81,8 @@ def _arguments(function: Callable) -> tuple[str, ...]:
         parameters = signature(function).parameters.values()
     except ValueError:
         parameters = None
-    if parameters is None or any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+    hidden = (Parameter.VAR_POSITIONAL, Parameter.KEYWORD_ONLY)
+    if parameters is None or any(p.kind in hidden and p.default is p.empty for p in parameters):
         raise TypeError(f"{short(function)} does not name its arguments; wrap it, as in lambda k: ...")
     named = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(p.name for p in parameters if p.kind in named and p.default is Parameter.empty)
@@ -167,17 +168,14 @@ def rows(
     """The named hyperparameters at iterations first + 1, ..., first + 4096: a row each, up to the first that is wrong.
 
     One row where none is scheduled. They are computed for all iterations at once where the functions
-    allow it, else one by one, as a schedule with an `if` in it asks for.
+    allow it and come out right, else one by one, as a schedule with an `if` in it asks for.
     """
     k = np.arange(first + 1, first + 1 + (BLOCK if scheduled else 1), dtype=float)
     try:
         table = np.column_stack(_at_once(hyper, columns, known, k, scheduled))
     except Exception:  # whatever a function written for one iteration raises on an array of them
         table = np.array(list(_one_by_one(hyper, columns, known, k)), dtype=float).reshape(-1, len(columns))
-    right = np.ones(len(table), dtype=bool)
-    for name, column in zip(columns, table.T, strict=True):
-        right &= inside(name, column)
-    table = np.ascontiguousarray(table[: len(right) if right.all() else int(np.argmin(right))])
+    table = np.ascontiguousarray(table)
     table.flags.writeable = False
     return table
 
@@ -185,8 +183,9 @@ def rows(
 def _at_once(hyper: Any, columns: Any, known: Any, k: np.ndarray, scheduled: Collection[str]) -> list[np.ndarray]:
     found = [np.asarray(value) for value in resolve(hyper, columns, {**known, "k": k})]
     for name, value in zip(columns, found, strict=True):
-        if value.dtype.kind not in "fiu" or value.shape != (k.shape if name in scheduled else ()):
-            raise TypeError(f"{name} is not one real number an iteration")
+        shaped = value.shape == (k.shape if name in scheduled else ())
+        if not shaped or value.dtype.kind not in "fiu" or not inside(name, value).all():
+            raise ValueError(f"{name} is not one number in its range at each iteration")
     return [np.broadcast_to(value, k.shape).astype(float) for value in found] or [np.empty((len(k), 0))]
 
 

@@ -1,5 +1,6 @@
 """Rules from files that are not on the import path."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -9,12 +10,12 @@ from .method import Method
 from .rule import Rule
 
 
-def load(spec: str) -> Rule | Method:
+def load(spec: str | os.PathLike) -> Rule | Method:
     """A rule from a file.
 
     Parameters
     ----------
-    spec : str
+    spec : str or PathLike
         ``path/to/file.py:name``; the name may be left out where the file holds one rule.
 
     Returns
@@ -29,10 +30,15 @@ def load(spec: str) -> Rule | Method:
     ValueError
         Where there is no such rule in it.
     """
+    spec = os.fspath(spec)
     path, _, name = spec.rpartition(":") if ".py:" in spec else (spec, "", "")
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path!r}; a rule of your own is given as path/to/file.py:name")
-    return from_text(Path(path).read_text(encoding="utf-8"), path, name)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a text in UTF-8") from None
+    return from_text(text, path, name)
 
 
 def from_text(text: str, path: str, name: str = "") -> Rule | Method:

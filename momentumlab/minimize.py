@@ -108,7 +108,7 @@ def minimize(
     maxiter = _limit("maxiter", MAXITER if maxiter is None else maxiter, whole=True)
     tol = _limit("tol", tol)
     time_limit = math.inf if time_limit is None else _limit("time_limit", time_limit)
-    if np.ndim(norm) or norm not in (2, np.inf):
+    if not isinstance(norm, (int, float)) or norm not in (2, np.inf):
         raise ValueError(f"norm = {short(norm)}; it must be inf or 2")
     if hess is not None and not isinstance(fun, (str, Problem)):
         warnings.warn(f"{method} does not use Hessian information (hess)", RuntimeWarning, stacklevel=2)
@@ -285,9 +285,9 @@ def _limit(name: str, value: Any, whole: bool = False) -> Any:
     try:
         if isinstance(value, (bool, str)) or np.ndim(value) or not value >= 0 or (whole and int(value) != value):
             raise ValueError
+        return int(value) if whole else float(value)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} = {short(value)}; it must be {kind}, 0 or larger") from None
-    return int(value) if whole else float(value)
 
 
 def _largest(g: np.ndarray) -> float:

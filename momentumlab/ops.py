@@ -45,7 +45,10 @@ def _library(*values: Any) -> Any:
     for value in values:
         if type(value) not in (bool, int, float):
             own = getattr(value, "ops", None)
-            return own if own is not None else _LIBRARIES[type(value).__module__.partition(".")[0]]
+            library = type(value).__module__.partition(".")[0]
+            if own is None and library not in _LIBRARIES:
+                raise TypeError(f"{value!r} is not a number, a NumPy array, a torch tensor or a SymPy expression")
+            return own if own is not None else _LIBRARIES[library]
     return _Floats
 
 
@@ -56,19 +59,31 @@ class _Floats:
 
     @staticmethod
     def maximum(a, b):
-        return float(np.maximum(a, b))
+        return a if a >= b or a != a else b
 
     @staticmethod
     def minimum(a, b):
-        return float(np.minimum(a, b))
+        return a if a <= b or a != a else b
 
     @staticmethod
     def where(condition, a, b):
         return a if condition else b
 
+    @staticmethod
+    def dot(a, b):
+        raise TypeError("dot and norm take vectors")
+
 
 class _NumPy:
-    sqrt, maximum, minimum = np.sqrt, np.maximum, np.minimum
+    sqrt = np.sqrt
+
+    @staticmethod
+    def maximum(a, b):  # np.maximum leaves open which zero is the larger
+        return np.where((a >= b) | (a != a), a, b)[()]
+
+    @staticmethod
+    def minimum(a, b):
+        return np.where((a <= b) | (a != a), a, b)[()]
 
     @staticmethod
     def where(condition, a, b):
@@ -76,7 +91,7 @@ class _NumPy:
 
     @staticmethod
     def dot(a, b):
-        return np.add.accumulate((a * b).ravel())[-1]
+        return np.add.accumulate((a * b).ravel())[-1] + 0.0  # as a sum that starts at 0.0, not at -0.0
 
 
 class _Torch:

@@ -163,7 +163,7 @@ class Result(dict):
         A value of `Status`.
     message : str
     lr : float or None
-        The step size of the last iteration, found or given; None where the rule has none.
+        The step size of the last iteration, found or given; None where the rule has none or measures it.
     iterate : ndarray
         The iterate that theorems speak of; `x` itself unless the rule takes gradients elsewhere.
     history : History or None

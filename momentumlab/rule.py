@@ -24,8 +24,9 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from inspect import Parameter, Signature, cleandoc, signature
+from numbers import Real
 from pickle import PicklingError
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, overload
 
 import numpy as np
@@ -286,6 +287,8 @@ class Rule:
 
     def named(self, name: str, doc: str, tuned: Mapping[str, Any] | None = None) -> "Rule":
         """The same rule under a name, a paragraph and a tuning of its own."""
+        if not isinstance(name, str) or not isinstance(doc, str):
+            raise TypeError(f"{self.name}.named({short(name)}, {short(doc)}): give a name and a sentence, two texts")
         return replace(self, name=name, doc=doc, tuning=dict(tuned or {}), origin=("named", self, (name, doc, tuned)))
 
     def tuned(self, mu: float | None = None, L: float | None = None) -> Method:
@@ -360,7 +363,7 @@ class Rule:
     def _composed(self, how: str, t: Transform, second: str, **parts: Any) -> "Rule":
         if not isinstance(t, Transform) or t.second != second:
             raise TypeError(f"{self.name}.{how}({getattr(t, 'name', t)!r}): it takes a transform of (x, {second})")
-        if twice := [n for n in t.hyper if n in self.hyper]:
+        if twice := [n for n in t.hyper if n in {*self.hyper, *self.vectors}]:
             raise TypeError(f"{self.name}.{how}({t.name}): both have {twice[0]!r}, and a name means one thing")
         if lacking := [n for n in t.args if n not in t.hyper and n not in self.hyper]:
             raise TypeError(
@@ -443,13 +446,15 @@ def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = N
     >>> sign_descent(lr=0.1)
     sign_descent(lr=0.1)
     """
-    if step is None:
-        return lambda function: _declared(function, tuned or {})
-    return _declared(step, {})
+    if step is not None:
+        return _declared(step, {})
+    if not isinstance(tuned, Mapping):
+        raise TypeError(f"rule: tuned = {short(tuned)}; give a mapping from hyperparameters to numbers or functions")
+    return lambda function: _declared(function, tuned)
 
 
 def _declared(step: Callable, tuned: Mapping[str, Any]) -> Rule:
-    if isinstance(step, (Rule, Transform)) or not hasattr(step, "__name__"):
+    if not isinstance(step, FunctionType):
         raise TypeError(f"rule takes a function of (x, g, <slots>, /, <hyperparameters>), not {short(step)}")
     name = step.__name__
     try:
@@ -471,9 +476,9 @@ def _signature(step: Callable) -> tuple[str, list[Parameter], dict[str, Any]]:
     """The point's name, the other arguments before the slash, and the hyperparameters after it."""
     parameters = list(signature(step).parameters.values())
     fixed = [p for p in parameters if p.kind is Parameter.POSITIONAL_ONLY]
-    after = [p for p in parameters if p.kind in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)]
+    after = [p for p in parameters if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
     if len(fixed) + len(after) < len(parameters):
-        raise TypeError("*args and **kwargs declare nothing; name every argument")
+        raise TypeError("a star declares nothing; name every argument, the hyperparameters after the slash")
     if len(fixed) < 2 or fixed[1].name != "g" or any(p.default is not Parameter.empty for p in fixed[:2]):
         raise TypeError(
             f"write def {step.__name__}(x, g, <slots>, /, <hyperparameters>): "
@@ -490,6 +495,8 @@ def _signature(step: Callable) -> tuple[str, list[Parameter], dict[str, Any]]:
     for p in after:
         if p.default is Parameter.empty:
             raise TypeError(f"hyperparameter {p.name} has no default")
+    if "x_next" in signature(step).parameters:
+        raise TypeError("x_next names where a rule went, for transforms; choose another name")
     if "k" in signature(step).parameters:
         raise TypeError("k is the iteration, which the body does not see; a hyperparameter's function may ask for it")
     return fixed[0].name, fixed[2:], {p.name: p.default for p in after}
@@ -511,7 +518,11 @@ def _check(r: Rule) -> Rule:
 
 
 def _check_start(owner: str, slot: str, start: Any) -> None:
-    if not isinstance(start, Start) and (isinstance(start, bool) or not isinstance(start, (int, float))):
+    try:
+        finite = isinstance(start, Real) and not isinstance(start, bool) and math.isfinite(start)
+    except OverflowError:
+        finite = False
+    if not isinstance(start, Start) and not finite:
         raise TypeError(f"{owner}: slot {slot} = {short(start)}; a slot starts as a number, POINT or GRADIENT")
 
 

@@ -1,9 +1,9 @@
 """How a step size is found; what a rule does with it is the rule's affair."""
 
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from sys import float_info
 
 import numpy as np
@@ -45,8 +45,9 @@ class Backtracking:
     first: float = 0.5
 
     def __post_init__(self) -> None:
-        if isinstance(self.first, bool) or not isinstance(self.first, (int, float)) or not 0 < self.first < math.inf:
+        if isinstance(self.first, bool) or not isinstance(self.first, Real) or not 0 < self.first <= float_info.max:
             raise ValueError(f"Backtracking: first = {self.first!r}; it must be a number in (0, ∞)")
+        object.__setattr__(self, "first", float(self.first))
 
 
 def backtrack(
@@ -61,10 +62,13 @@ def backtrack(
         return None
     for halvings in itertools.count():
         if halvings or not tried:
-            trial, decrease = value(x - step * g), dot(step * g, g)
+            with np.errstate(all="ignore"):
+                there, decrease = x - step * g, dot(step * g, g)
+            trial = value(there)
             if accepts(trial, f, decrease):
                 return step if halvings < 20 or trial <= f - 0.5 * decrease else None
         step *= 0.5
-        if np.array_equal(x - step * g, x):
-            return None
+        with np.errstate(all="ignore"):
+            if np.array_equal(x - step * g, x):
+                return None
     return None

@@ -18,6 +18,11 @@ from .errors import short
 ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}
 COMPARISON = {"gt": ">", "lt": "<", "ge": ">=", "le": "<=", "eq": "==", "ne": "!="}
 LOGIC = {"and": "&", "or": "|"}
+UFUNCS = {
+    **{"add": "+", "subtract": "-", "multiply": "*", "divide": "/"},
+    **{"greater": ">", "less": "<", "greater_equal": ">=", "less_equal": "<=", "equal": "==", "not_equal": "!="},
+}
+"""What a NumPy number beside an unknown calls for an operator."""
 ALLOWED = "+ - * /, comparisons, and sqrt, maximum, minimum, where from momentumlab.ops"
 
 
@@ -92,11 +97,11 @@ class _Writes:
 
     @staticmethod
     def maximum(a, b):
-        return _note("maximum({}, {})", a, b)
+        return _note("({0} if ({0} >= {1}) | ({0} != {0}) else {1})", a, b)
 
     @staticmethod
     def minimum(a, b):
-        return _note("minimum({}, {})", a, b)
+        return _note("({0} if ({0} <= {1}) | ({0} != {0}) else {1})", a, b)
 
     @staticmethod
     def where(condition, a, b):
@@ -149,13 +154,18 @@ class Unknown:
     __rpow__ = __pow__
 
     def __array_ufunc__(self, ufunc, method, *operands, **options):
-        symbol = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}.get(ufunc.__name__)
-        if symbol is None or method != "__call__" or any(getattr(o, "ndim", 0) for o in operands):
-            raise Unwritable(f"it calls numpy.{ufunc.__name__}: use {ALLOWED}")
-        return _note(f"({{}} {symbol} {{}})", *operands)
+        name = ufunc.__name__
+        numbers = all(isinstance(o, Unknown) or getattr(o, "ndim", None) == 0 for o in operands)
+        if name not in UFUNCS or method != "__call__" or not numbers:
+            raise Unwritable(f"it calls numpy.{name}: use {ALLOWED}")
+        operands = tuple(o if isinstance(o, Unknown) else o.item() for o in operands)
+        return _note(f"({{}} {UFUNCS[name]} {{}})", *operands, truth=UFUNCS[name] in COMPARISON.values())
 
     def __array_function__(self, function, types, args, kwargs):
         raise Unwritable(f"it calls numpy.{function.__name__}: use {ALLOWED}")
+
+    def __pos__(self):
+        return self
 
     def __neg__(self):
         return _note("-{}", self)

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter, cleandoc, signature
+from types import FunctionType
 from typing import Any
 
+from .errors import short
 from .hyper import number, resolve
 
 
@@ -58,11 +60,17 @@ def transform(step: Callable) -> Transform:
     >>> heavy_ball.after(halved)(lr=0.1)
     heavy_ball_halved(lr=0.1)
     """
+    if not isinstance(step, FunctionType):
+        raise TypeError(f"transform takes a function of (x, g, ...) or (x, x_next, ...), not {short(step)}")
     parameters = list(signature(step).parameters.values())
     names = [p.name for p in parameters[:2]]
     if names not in (["x", "g"], ["x", "x_next"]):
         takes = f"transform {step.__name__}: its first arguments are {', '.join(names)}"
         raise TypeError(f"{takes}; they must be x, g or x, x_next")
+    plain = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    for p in parameters[2:]:
+        if p.kind not in plain or p.name in ("k", "g", "x_next"):
+            raise TypeError(f"transform {step.__name__}: {p} is not a hyperparameter that it may have")
     defaults = {p.name: p.default for p in parameters[2:] if p.default is not Parameter.empty}
     hyper = {n: v if callable(v) else number(f"transform {step.__name__}", n, v) for n, v in defaults.items()}
     args = tuple(p.name for p in parameters[2:])

@@ -17,7 +17,7 @@ ROOMS = {
     "trace": {"errors"},
     "hyper": {"errors"},
     "searches": {"ops"},
-    "transform": {"hyper"},
+    "transform": {"errors", "hyper"},
     "method": {"hyper", "searches"},
     "rule": {"errors", "hyper", "method", "searches", "trace", "transform"},
     "load": {"errors", "method", "rule"},

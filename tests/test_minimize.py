@@ -193,6 +193,8 @@ def test_the_start_is_taken_generously_and_left_alone():
         ((bowl, [0.0]), {"jac": np.zeros(3)}, ValueError, "is not understood"),
         ((bowl, [0.0]), {"norm": np.zeros(3)}, ValueError, "it must be inf or 2"),
         ((bowl, [0.0]), {"tol": np.array([1e-6])}, ValueError, "it must be a number"),
+        ((bowl, [0.0]), {"norm": [[1], [2, 3]]}, ValueError, "it must be inf or 2"),
+        ((bowl, [0.0]), {"tol": 10**400}, ValueError, "it must be a number"),
         ((bowl, [0.0]), {"callback": 5}, TypeError, "callback = 5 is not callable"),
         ((lambda x: 10**400, [0.0]), {}, TypeError, "it must return one real number"),
         ((lambda x: (1.0, x), [0.0]), {}, TypeError, "with jac=True"),
@@ -388,6 +390,15 @@ def test_the_step_size_is_in_the_result():
         found = ml.minimize(*fun, method=ml.pid()).lr
         assert 0 < found < 0.5 and math.log2(found).is_integer()
         assert ml.minimize(*fun, method=ml.heavy_ball(lr=lambda k: 0.01 / k), maxiter=5).lr == 0.002
+
+
+def test_the_step_size_of_a_step_that_was_taken_back_does_not_count():
+    def wall(x, g):
+        g[0] = np.nan if x[0] < 1 else 2 * x[0]
+        return x[0] ** 2
+
+    found = [ml.minimize(f, [4.0], ml.heavy_ball(search=ml.Backtracking(2.0))) for f in (numba.njit(wall), wall)]
+    assert [(r.nit, r.lr, r.status) for r in found] == [(0, 2.0, ml.Status.NONFINITE)] * 2
 
 
 def test_success_is_confirmed_by_a_second_evaluation():

@@ -97,6 +97,7 @@ def test_known_constants_bound_the_hessian():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
+        (lambda: ml.problem([]), "there is no problem []"),
         (lambda: ml.problem("rosenbrok"), "did you mean 'rosenbrock'"),
         (lambda: ml.problem("quadratic", kappa=3), "there is no option 'kappa'. There are n, mu, L, spectrum, seed"),
         (lambda: ml.problem("rosenbrock", n=1), "n = 1; it must be a whole number, 2 or larger"),
@@ -108,6 +109,29 @@ def test_known_constants_bound_the_hessian():
 def test_bad_options_are_refused_with_a_sentence(make, says):
     with pytest.raises((TypeError, ValueError)) as caught:
         make()
+    assert says in str(caught.value)
+
+
+def test_problems_travel():
+    import pickle
+
+    for p in (ml.problem("quadratic", n=5, seed=1), ml.problem("beale"), ml.Problem("mine", np.sum, [1.0])):
+        again = pickle.loads(pickle.dumps(p))
+        assert (again.name, again.fun(p.x0)) == (p.name, p.fun(p.x0))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (dict(f=3), "f = 3 is not callable"),
+        (dict(minimizers=5), "minimizers = 5; give a tuple of points"),
+        (dict(fstar=None), "fstar = None; give a number"),
+        (dict(x0=[np.nan]), "x0[0] = nan"),
+    ],
+)
+def test_a_bad_problem_is_refused_with_a_sentence(options, says):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        ml.Problem(**{"name": "mine", "f": np.sum, "x0": [1.0], **options})
     assert says in str(caught.value)
 
 

@@ -9,7 +9,7 @@ import pytest
 import momentumlab as ml
 from momentumlab import GRADIENT, POINT, rule, transform
 from momentumlab.hyper import RANGES, inside
-from momentumlab.ops import dot, minimum, norm, sqrt, where
+from momentumlab.ops import dot, maximum, minimum, norm, sqrt, where
 
 
 @rule
@@ -86,6 +86,48 @@ def test_schedules_may_end(schedule):
         with pytest.raises((ValueError, LookupError, TypeError)) as caught:
             ml.minimize(*problem, method=method, maxiter=10)
         assert caught.value.result.nit == 3
+
+
+@pytest.mark.parametrize(
+    "schedule", [lambda k: 2**k / (2**k + 1) * 1e-4, lambda k: 1e-4 * (1 - (k - 1) ** 300 / k**300)]
+)
+def test_schedules_that_need_whole_numbers_get_them(schedule):
+    """As a function of many k at once, in floating point, they would overflow."""
+    p = ml.problem("rosenbrock")
+    a, b = (ml.minimize(*start, ml.heavy_ball(lr=schedule), tol=0, maxiter=1100) for start in ((p, None), (p.f, p.x0)))
+    assert a.nit == b.nit == 1100
+    assert np.array_equal(a.x, b.x)
+
+
+def test_schedules_that_are_not_functions_are_found_out():
+    asked = []
+
+    def fickle(k):
+        k = int(k)  # of one iteration at a time
+        asked.append(k)
+        return -1.0 if asked.count(k) == 1 and k == 3 else 0.01 if k > 0 else 0.0
+
+    with pytest.raises(ValueError, match="not a function of k alone, at k = 3"):
+        ml.minimize("beale", method=ml.heavy_ball(lr=fickle), tol=0, maxiter=10)
+
+
+def test_zeros_of_either_sign_are_the_same_in_both_loops():
+    @rule
+    def by_dot(x, g, s=0.0, /, lr=0.01, size=lambda s, g, lr: minimum(lr, 1 / dot(s, g))):
+        return x - size * g, -size * g
+
+    @rule
+    def by_maximum(x, g, /, lr=0.1):
+        return (
+            x
+            - lr * where(1 / maximum(-0.0 * lr, 0.0) > 0, 1.0, 2.0) * where(1 / minimum(0 * g, -0.0) > 0, 1.0, 2.0) * g
+        )
+
+    p = ml.problem("stiff_quadratic")
+    for method in (by_dot(lr=1e-3), by_maximum(lr=1e-3)):
+        a, b = (ml.minimize(*start, method, tol=0, maxiter=5) for start in ((p, None), (p.f, p.x0)))
+        assert (a.status, a.nit) == (b.status, b.nit)
+        assert np.array_equal(a.x, b.x)
 
 
 def test_schedules_are_of_one_iteration_at_a_time():
@@ -196,6 +238,10 @@ def test_defaults_with_values_in_a_function_are_left_alone():
             AttributeError,
             "after belongs to the rule: heavy_ball.after(...)",
         ),
+        (lambda: rule(tuned=3), TypeError, "rule: tuned = 3; give a mapping"),
+        (lambda: ml.heavy_ball.named("n", None), TypeError, "give a name and a sentence"),
+        (lambda: ml.heavy_ball.starting(v=10**400), TypeError, "a slot starts as a number"),
+        (lambda: ml.heavy_ball(lr=np.vectorize(lambda k: k)), TypeError, "does not name its arguments"),
         (lambda: ml.heavy_ball.having(dampening=0.5), TypeError, "there is no hyperparameter 'dampening'"),
         (lambda: ml.sgd.having(dampening=0.5).tuned(1, 100), TypeError, "has no tuning from theory"),
         (lambda: rule(5), TypeError, "rule takes a function"),
@@ -290,6 +336,18 @@ def takes_everything(x, g, /, *rest):
     return x
 
 
+def has_a_star(x, g, /, *, lr=0.1):
+    return x - lr * g
+
+
+def takes_x_next(x, g, /, x_next=0.1):
+    return x
+
+
+def takes_none(x, g, /, lr=0.1):
+    return maximum(None, x)
+
+
 def takes_a_norm(x, g, /, lr=0.1):
     return x - lr * g / norm(g)
 
@@ -353,6 +411,9 @@ def looks_itself_up(x, g, /, lr=0.1):
         (has_a_wild_default, "beta = 1.5 is outside its range [0, 1)"),
         (asks_for_nothing_known, "asks for 'q'"),
         (takes_everything, "name every argument"),
+        (has_a_star, "a star declares nothing"),
+        (takes_x_next, "x_next names where a rule went"),
+        (takes_none, "None is not a number"),
         (takes_a_norm, "belongs to a measured hyperparameter"),
         (computes_with_a_condition, "it computes with a condition"),
         (chooses_by_a_number, "where takes a condition first"),
@@ -377,6 +438,11 @@ def test_conditions_and_absolute_values_may_be_written():
     def guarded(x, g, /, lr=0.1):
         return x - lr * where((g > 0) & (x < 2) | (g <= -3), abs(g), -2)
 
+    @rule
+    def positive(x, g, /, lr=0.1):
+        return +x - lr * where(np.float64(0.5) < g, np.float64(2.0) * g, g)
+
+    assert positive.advance(np.zeros(2), np.array([1.0, 0.1]), [], positive.row(1))[0] == pytest.approx([-0.2, -0.01])
     p = ml.problem("rosenbrock", n=10)
     x, g = np.array([1.0, 2.0, 3.0]), np.array([1.5, 0.5, -3.0])
     assert np.array_equal(guarded.advance(x, g, [], guarded.row(1))[0], x - 0.1 * np.array([1.5, -2, 3]))
@@ -425,6 +491,16 @@ def test_decoupled_decay_acts_beside_the_step_at_the_old_point():
 
 
 def test_a_transform_says_what_it_must_look_like():
+    for bad, says in [
+        (ml.l2, "transform takes a function"),
+        (lambda x, g, k=2.0: g, "k=2.0 is not a hyperparameter that it may have"),
+        (lambda x, g, *, c=2.0: g, "is not a hyperparameter that it may have"),
+        (lambda x, g, lr=-1.0: g, "lr = -1.0 is outside its range"),
+    ]:
+        with pytest.raises((TypeError, ValueError), match=says):
+            transform(bad)
+    with pytest.raises(TypeError, match="both have 'v'"):
+        ml.heavy_ball.after(transform(lambda x, g, v=2.0: g))
     with pytest.raises(TypeError, match="they must be x, g or x, x_next"):
 
         @transform
@@ -455,6 +531,8 @@ def test_the_step_size_is_searched_where_it_is_not_given_and_means_something():
     assert ml.heavy_ball(lr=0.1).search is None
     assert ml.heavy_ball.having(lr=0.1)().search is None
     assert ml.heavy_ball(search=ml.Backtracking(first=8.0)).search.first == 8.0
+    assert ml.heavy_ball(search=ml.Backtracking(np.int64(1))).search.first == 1.0
+    assert ml.pid.starting(g_prev=np.int64(1)).slots["g_prev"] == 1
     assert ml.adam().search is None  # its step does not scale with the gradient
     assert ml.nesterov.after(ml.clip_norm)().search == ml.Backtracking()  # the rule's does
 

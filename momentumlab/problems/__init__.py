@@ -1,6 +1,7 @@
 """Test problems by name; each module is a collection."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -47,13 +48,13 @@ def problem(name: str, **options: Any) -> Problem:
     100.0
     """
     known = problems()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(unknown("problem", name, known))
     choices = signature(known[name]).parameters
     for option in options:
         if option not in choices:
             raise TypeError(f"problem {name}: {unknown('option', option, choices)}")
-    return known[name](**options)
+    return replace(known[name](**options), recipe=(name, options))
 
 
 __all__ = ["Problem", "problem", "problems"]

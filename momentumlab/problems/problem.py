@@ -1,12 +1,13 @@
 """A test problem: a function that knows its start, its minimisers and its constants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..errors import short
 from ..objective import Objective, start
 
 
@@ -36,6 +37,8 @@ class Problem:
     source : str
     compile : bool
         Whether `f` is a plain ``f(x, g)`` in Numba's subset of Python, to be compiled at its first use.
+    recipe : tuple
+        The name and options that `problem` made it from.
 
     Examples
     --------
@@ -57,10 +60,23 @@ class Problem:
     box: tuple[tuple[float, float], tuple[float, float]] | None = None
     source: str = ""
     compile: bool = field(default=False, repr=False)
+    recipe: tuple[Any, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
+        if not callable(self.f):
+            raise TypeError(f"Problem {self.name}: f = {short(self.f)} is not callable")
+        if not isinstance(self.minimizers, (tuple, list)):
+            raise TypeError(f"Problem {self.name}: minimizers = {short(self.minimizers)}; give a tuple of points")
+        if not isinstance(self.fstar, (int, float)):
+            raise TypeError(f"Problem {self.name}: fstar = {short(self.fstar)}; give a number, or leave it out")
         object.__setattr__(self, "x0", start(self.x0))
         object.__setattr__(self, "minimizers", tuple(start(m) for m in self.minimizers))
+
+    def __reduce__(self) -> Any:
+        """By name and options, where it has them: its functions may be closures."""
+        if self.recipe:
+            return _remake, self.recipe
+        return Problem, tuple(getattr(self, f.name) for f in fields(self))
 
     @property
     def dim(self) -> int:
@@ -101,3 +117,9 @@ class Problem:
             return self.fun(x) - self.fstar
         nearest = min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x)))
         return self.fun(x) - self.fun(nearest)
+
+
+def _remake(name: str, options: dict[str, Any]) -> Problem:
+    from . import problem
+
+    return problem(name, **options)

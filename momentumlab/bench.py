@@ -2,7 +2,7 @@
 
 Each row times the two sides in turn, A B A B ..., and reports the median of the ratios pair by pair, so
 that a machine whose speed drifts drifts under both. A time per iteration is that of a whole run, the best
-of five, by its iterations. Peers that are not installed (gcc, JAX) are left out.
+of several, by its iterations. Peers that are not installed (gcc, JAX) are left out.
 """
 
 import ctypes
@@ -106,9 +106,12 @@ def _pairs(
 # ------------------------------------------------------------------ time per iteration
 
 
-def _per_iteration(run: Callable[[], tuple[float, int]], best: int = 5) -> float:
-    """Seconds a run takes from its call to its return, by its iterations; the best of a few."""
-    return min(taken / iterations for taken, iterations in (run() for _ in range(best)))
+def _per_iteration(run: Callable[[], tuple[float, int]]) -> float:
+    """Seconds a run takes from its call to its return, by its iterations: the best of 5 runs, and of 20 ms of runs."""
+    runs, until = [run() for _ in range(5)], time.perf_counter() + 0.02
+    while time.perf_counter() < until:  # longer than a peer's threads spin after its own turn
+        runs.append(run())
+    return min(taken / iterations for taken, iterations in runs)
 
 
 def _ours(n: int) -> float:
@@ -153,30 +156,29 @@ long descend(double *restrict x, double *restrict g, double *restrict v, long n,
 
 
 def _against_c() -> Iterator[Row]:
-    gcc = shutil.which("gcc")
-    if gcc is None:
+    if shutil.which("gcc") is None:
         return
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "loop.c")
-        source.write_text(C_LOOP)
         for label, flags in (("gcc", ["-ffp-contract=off"]), ("gcc with FMA", [])):
-            library = Path(folder, f"{len(flags)}.so")
-            subprocess.run([gcc, "-O3", "-march=native", *flags, "-shared", "-fPIC", source, "-o", library], check=True)
-            descend = ctypes.CDLL(str(library)).descend
-            descend.restype = ctypes.c_long
+            descend = compile_c(folder, flags)
             for n, target in ((2, 1.25), (10, None), (100, 1.1), (1000, 1.1)):
+                theirs = partial(_per_iteration, partial(run_c, descend, n))
                 must = None if "FMA" in label else target
-                yield _pairs(
-                    f"{ITERATION}, n = {n}",
-                    label,
-                    partial(_ours, n),
-                    partial(_per_iteration, partial(_c, descend, n)),
-                    must,
-                    9,
-                )
+                yield _pairs(f"{ITERATION}, n = {n}", label, partial(_ours, n), theirs, must, 9)
 
 
-def _c(descend: Callable, n: int) -> tuple[float, int]:
+def compile_c(folder: str, flags: list[str]) -> Callable:
+    """The loop in C, compiled by gcc into a folder."""
+    source, library = Path(folder, "loop.c"), Path(folder, f"loop{len(flags)}.so")
+    source.write_text(C_LOOP)
+    subprocess.run(["gcc", "-O3", "-march=native", *flags, "-shared", "-fPIC", source, "-o", library], check=True)
+    descend = ctypes.CDLL(str(library)).descend
+    descend.restype = ctypes.c_long
+    return descend
+
+
+def run_c(descend: Callable, n: int) -> tuple[float, int]:
+    """Seconds and iterations to the tolerance."""
     x, g, v, f = np.resize([-1.2, 1.0], n), np.zeros(n), np.zeros(n), np.zeros(1)
     pointers = [ctypes.c_void_p(a.ctypes.data) for a in (x, g, v, f)]
     numbers = [ctypes.c_double(value) for value in (2e-4, 0.98, TOL)]

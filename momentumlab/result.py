@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ROWS = 4096  # of history, at most
-SMALL = 100  # dimension up to which history keeps the iterates
+SMALL = 64  # dimension up to which history keeps the iterates (2 MB at most)
 
 
 class Status(IntEnum):
@@ -91,7 +91,7 @@ class History:
         Iterations.
     fun, gnorm : ndarray of shape (rows,)
         The objective and the norm of its gradient, at the points where the rule evaluates them.
-    x : ndarray of shape (rows, n), or (rows, 0) where n > 100
+    x : ndarray of shape (rows, n), or (rows, 0) where n > 64
         The iterate that theorems speak of, which a rule that looks ahead does not evaluate.
     """
 

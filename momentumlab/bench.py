@@ -278,6 +278,8 @@ def _best(run: Callable[[], Any]) -> float:
 def _processes() -> Iterator[Row]:
     solve = lambda: _process("-m", "momentumlab", "solve", "rosenbrock")
     yield _pairs("process: solve rosenbrock", "script with SciPy BFGS", solve, lambda: _process("-c", BFGS), 1.2, 9)
+    compiled, bfgs = lambda: _process("-c", WARM), lambda: _process("-c", BFGS)
+    yield _pairs("process: minimize in the compiled loop", "script with SciPy BFGS", compiled, bfgs, None, 9)
     yield _pairs(
         "process: import momentumlab",
         "import numpy",

@@ -177,7 +177,7 @@ def _understood(function: Callable, *args: Any, **options: Any) -> Any:
     try:
         return function(*args, **options)
     except (TypeError, ValueError, OSError, MemoryError) as error:
-        raise Usage(str(error)) from error
+        raise Usage(str(error) or type(error).__name__) from error
 
 
 def _problems(words: list[str]) -> list[Problem]:
@@ -194,12 +194,11 @@ def _problems(words: list[str]) -> list[Problem]:
 
 def _problem(name: str, options: dict[str, Any]) -> Problem:
     try:
-        return problem(name, **options)
-    except TypeError as error:
-        hyper = sorted(set(options) & {n for r in rules.__all__ for n in getattr(rules, r).hyper})
-        raise Usage(f"{error}; {hyper[0]} belongs behind a --rule NAME" if hyper else str(error)) from error
-    except (ValueError, MemoryError) as error:
-        raise Usage(str(error) or "out of memory") from error
+        return _understood(problem, name, **options)
+    except Usage as error:
+        if hyper := sorted(set(options) & {n for r in rules.__all__ for n in getattr(rules, r).hyper}):
+            raise Usage(f"{error}; {hyper[0]} belongs behind a --rule NAME") from error
+        raise
 
 
 def _methods(arguments: argparse.Namespace) -> list[Method]:
@@ -254,7 +253,7 @@ def _limits(arguments: argparse.Namespace) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value.tolist() if hasattr(value, "tolist") else Status(value).value if isinstance(value, Status) else value
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _save(figure: Any, path: str) -> None:

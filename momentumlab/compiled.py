@@ -22,8 +22,8 @@ from numba.extending import NativeValue, models, overload, register_model, typeo
 
 from .hyper import BLOCK
 from .method import Method
-from .objective import Objective, locate
-from .result import Evaluated, History, Step, is_finite
+from .objective import Objective, is_compiled, locate
+from .result import Evaluated, History, Step, is_finite, limit
 from .rule import Rule
 from .searches import accepts, backtrack
 
@@ -48,7 +48,7 @@ SCOPE = dict(
 def objective(function: Any) -> Callable:
     """f(x, g), which returns the value and writes the gradient, compiled to be passed as a pointer."""
     try:
-        if not hasattr(function, "py_func"):
+        if not is_compiled(function):
             ours = function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
             return _njit(OBJECTIVE, function) if ours else njit(OBJECTIVE, error_model="numpy")(function)
         if function._can_compile and len(inspect.signature(function.py_func).parameters) == 2:
@@ -180,7 +180,7 @@ def _driver(kind: RuleType) -> Callable:
 class Loop:
     """The compiled loop of one run: a `Step` that moves.
 
-    Iterating yields the loop itself wherever there is something to look at: at the start, at `pause`,
+    Iterating yields the loop itself wherever there is something to look at: at the start, at multiples of `every`,
     where a number is small, huge or not finite, and otherwise every few hundredths of a second.
     """
 
@@ -192,7 +192,6 @@ class Loop:
         history: History,
         *,
         tol: float,
-        bound: float,
         euclidean: bool,
         every: int,
     ) -> None:
@@ -208,7 +207,7 @@ class Loop:
         began = time.perf_counter()
         self.values[0], self.jac = objective(x0)
         self.pace = 1 / max(time.perf_counter() - began, 1e-9)
-        self.tests = (tol, bound * max(1.0, abs(self.fun)), euclidean)
+        self.tests = (tol, limit(self.fun), euclidean)
         for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
             slot[:] = start
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from inspect import Parameter, signature
+from numbers import Real
 from threading import Lock
 from typing import Any
 
@@ -41,6 +42,14 @@ def inside(name: str, values: Any) -> np.ndarray:
     above = values >= low if text[0] == "[" else values > low
     below = values <= high if text[-1] == "]" else values < high
     return above & below
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a finite real number."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def number(owner: str, name: str, value: Any) -> float:

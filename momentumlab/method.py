@@ -49,7 +49,7 @@ class Method:
         It is the step, unless the rule averages gradients: then it is larger, so that the rule's first
         step is the gradient step that was tested.
         """
-        return {"lr": step / self._first_step} if self.search else {}
+        return {"lr": step / self._averaging} if self.search else {}
 
     def row(self, k: int, step: float = 0.0) -> dict[str, np.float64]:
         """The hyperparameters of iteration k, as NumPy numbers: 1/0 is inf, as in compiled code."""
@@ -78,8 +78,9 @@ class Method:
             return self.rule.advance(x, g, slots, row)
 
     @cached_property
-    def _first_step(self) -> float:
-        return min(1.0, self.rule.first_step())
+    def _averaging(self) -> float:
+        first = self.rule.first_step()
+        return first if 0 < first < 1 else 1.0
 
     def __repr__(self) -> str:
         shows = [f"{n}={shown(v)}" for n, v in self.bound]

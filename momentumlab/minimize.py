@@ -16,7 +16,7 @@ from .method import Method
 from .objective import Objective, start
 from .ops import norm as euclidean_norm
 from .problems import Problem, problem
-from .result import SENTENCES, Evaluated, History, Result, Status, Step, is_finite
+from .result import SENTENCES, Evaluated, History, Result, Status, Step, diverged, is_finite
 from .rule import Rule
 from .searches import backtrack
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 MAXITER = 100_000
-DIVERGED = 1e20  # |f| beyond this many times max(1, |f(x0)|)
 
 
 def minimize(
@@ -132,7 +131,7 @@ def minimize(
     try:
         for step in _shown(steps, maxiter) if progress else steps:
             if last is None:
-                last, f0 = step, abs(step.fun)
+                last, f0 = step, step.fun
             if not is_finite(step):
                 status = Status.NONFINITE
                 break
@@ -142,7 +141,7 @@ def minimize(
                 status = Status.CALLBACK
             elif tol > 0 and gnorm <= tol:
                 status = Status.CONVERGED if size(objective(step.x)[1]) <= tol else Status.UNREPRODUCIBLE
-            elif not abs(step.fun) < DIVERGED * max(1.0, f0):
+            elif diverged(step.fun, f0):
                 status = Status.DIVERGED
             elif step.k >= maxiter:
                 status = Status.ITERATION_LIMIT
@@ -161,7 +160,7 @@ def minimize(
         if last is not None:
             with suppress(AttributeError):
                 error.result = result(Status.RAISED)  # type: ignore[attr-defined]
-            error.add_note(f"after {last.k} iterations; the run so far is this exception's .result")
+                error.add_note(f"after {last.k} iterations; the run so far is this exception's .result")
         raise
     return result(status)
 
@@ -233,7 +232,7 @@ def _loop(objective: Objective, method: Method, x: np.ndarray, history: History,
         return _steps(objective, method, x)
     from .compiled import Loop
 
-    return iter(Loop(objective, method, x, history, bound=DIVERGED, **watch))
+    return iter(Loop(objective, method, x, history, **watch))
 
 
 def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step]:

@@ -175,7 +175,7 @@ def start(x0: Any) -> np.ndarray:
     """x0 as a fresh vector of float64, or a sentence on what is wrong with it."""
     try:
         x = _reals(x0)
-    except (TypeError, ValueError, OverflowError):
+    except TypeError:
         raise TypeError(f"x0 = {short(x0)} is not a vector of real numbers") from None
     if x.ndim > 1:
         raise ValueError(
@@ -194,18 +194,19 @@ def number(value: Any) -> float:
     """What an objective returned, as a float."""
     if isinstance(value, float):
         return float(value)
-    try:
-        return _reals(value).item()
-    except (TypeError, ValueError, OverflowError):
-        pair = " (or, with jac=True, the pair of it and the gradient)" * (isinstance(value, tuple) and len(value) == 2)
-        raise TypeError(f"fun returned {short(value)}; it must return one real number{pair}") from None
+    with suppress(TypeError):
+        reals = _reals(value)
+        if reals.size == 1:
+            return reals.item()
+    pair = " (or, with jac=True, the pair of it and the gradient)" * (isinstance(value, tuple) and len(value) == 2)
+    raise TypeError(f"fun returned {short(value)}; it must return one real number{pair}")
 
 
 def vector(value: Any, n: int, source: str) -> np.ndarray:
     """What a gradient returned, as a fresh vector of n float64."""
     try:
         reals = _reals(value)
-    except (TypeError, ValueError, OverflowError):
+    except TypeError:
         raise TypeError(f"{source} returned {short(value)}; it must return {n} real number{'s' * (n > 1)}") from None
     if reals.size != n:
         raise ValueError(
@@ -215,13 +216,16 @@ def vector(value: Any, n: int, source: str) -> np.ndarray:
 
 
 def _reals(value: Any) -> np.ndarray:
-    """A fresh array of float64; TypeError or ValueError for text, dates, None and complex numbers."""
-    array = np.asarray(value)
-    if array.dtype.kind == "O":
-        return np.array([float(v) for v in array.ravel()]).reshape(array.shape)
-    if array.dtype.kind not in "fiub":
-        raise TypeError
-    return np.array(array, dtype=np.float64, order="C")
+    """A fresh array of float64, or TypeError: nothing is made of text, dates, None and complex numbers."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O":
+            return np.array([float(v) for v in array.ravel()]).reshape(array.shape)
+        if array.dtype.kind in "fiub":
+            return np.array(array, dtype=np.float64, order="C")
+    except (ValueError, OverflowError) as error:
+        raise TypeError(str(error)) from None
+    raise TypeError(f"{array.dtype} is not real")
 
 
 def _writes_gradient(fun: Callable, extra: int) -> bool:

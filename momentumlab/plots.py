@@ -104,7 +104,7 @@ def race(comparison: "Comparison") -> Figure:
             lower = column[-1]
             for j, (label, result) in enumerate(results.items()):
                 history = _history(label, result)
-                floor = problem.fun(result.x) - problem.error(result.x)
+                floor = problem.floor(result.x)
                 if np.isnan(floor):
                     floor = min(_history("", r).fun.min() for r in results.values())
                 lower.semilogy(history.k, _positive(history.fun - floor), label=label, **style(j))

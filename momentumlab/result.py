@@ -74,6 +74,16 @@ class Step(Protocol):
         """The step size that the search found; 0 without a search."""
 
 
+def diverged(fun: float, f0: float) -> bool:
+    """Whether |f| left all bounds, from where it started."""
+    return not abs(fun) < limit(f0)
+
+
+def limit(f0: float) -> float:
+    """What |f| stays below unless a run diverges."""
+    return 1e20 * max(1.0, abs(f0))
+
+
 def is_finite(step: Step) -> bool:
     """Whether the point, the objective and the gradient all are."""
     return math.isfinite(step.fun) and bool(np.isfinite(step.jac).all() and np.isfinite(step.x).all())

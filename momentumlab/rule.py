@@ -24,7 +24,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from inspect import Parameter, Signature, cleandoc, signature
-from numbers import Real
 from pickle import PicklingError
 from types import FunctionType, MappingProxyType
 from typing import Any, overload
@@ -34,7 +33,7 @@ import numpy as np
 from . import hyper as numbers
 from . import trace
 from .errors import short, unknown
-from .hyper import BLOCK, arguments, number, range_of, resolve, shown
+from .hyper import BLOCK, arguments, is_real, number, range_of, resolve, shown
 from .method import Method
 from .searches import Backtracking
 from .transform import Transform
@@ -161,15 +160,18 @@ class Rule:
         """How far the first step goes along −g where lr is 1: less than 1 where the rule averages gradients."""
         bare, x, g = replace(self, before=(), behind=()), np.zeros(1), np.ones(1)
         row = self.row(1, lr=1.0)
-        new = bare.advance(x, g, bare.start(x, g, row), row)
+        with np.errstate(all="ignore"):
+            new = bare.advance(x, g, bare.start(x, g, row), row)
         return -float(dict(zip((self.point, *self.slots), new, strict=True))[self.reports][0])
 
     @cached_property
     def homogeneous(self) -> bool:
         """Whether scaling every vector scales the step alike, as where a step size multiplies a gradient."""
         x, g, *rest = np.random.default_rng(0).uniform(0.5, 1.5, (len(self.vectors), 8))
-        once, twice = self._bare(x, g, rest, self.row(2)), self._bare(2 * x, 2 * g, [2 * r for r in rest], self.row(2))
-        return all(np.allclose(2 * np.asarray(a), b, rtol=1e-12) for a, b in zip(once, twice, strict=True))
+        row = self.row(1)
+        with np.errstate(all="ignore"):
+            once, twice = self._bare(x, g, rest, row), self._bare(2 * x, 2 * g, [2 * r for r in rest], row)
+        return all(np.allclose(2 * a, b, rtol=1e-12) for a, b in zip(once, twice, strict=True))
 
     # -------------------------------------------------------------- its numbers
 
@@ -518,11 +520,7 @@ def _check(r: Rule) -> Rule:
 
 
 def _check_start(owner: str, slot: str, start: Any) -> None:
-    try:
-        finite = isinstance(start, Real) and not isinstance(start, bool) and math.isfinite(start)
-    except OverflowError:
-        finite = False
-    if not isinstance(start, Start) and not finite:
+    if not isinstance(start, Start) and not is_real(start):
         raise TypeError(f"{owner}: slot {slot} = {short(start)}; a slot starts as a number, POINT or GRADIENT")
 
 

@@ -1,13 +1,12 @@
 """How a step size is found; what a rule does with it is the rule's affair."""
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from sys import float_info
 
 import numpy as np
 
+from .hyper import is_real
 from .ops import dot
 
 EPS = float_info.epsilon
@@ -45,7 +44,7 @@ class Backtracking:
     first: float = 0.5
 
     def __post_init__(self) -> None:
-        if isinstance(self.first, bool) or not isinstance(self.first, Real) or not 0 < self.first <= float_info.max:
+        if not is_real(self.first) or not self.first > 0:
             raise ValueError(f"Backtracking: first = {self.first!r}; it must be a number in (0, ∞)")
         object.__setattr__(self, "first", float(self.first))
 
@@ -60,15 +59,14 @@ def backtrack(
     """
     if not np.isfinite(g).all():
         return None
-    for halvings in itertools.count():
+    halvings = 0
+    while True:
+        with np.errstate(all="ignore"):
+            there, decrease = x - step * g, dot(step * g, g)
+        if halvings and np.array_equal(there, x):
+            return None
         if halvings or not tried:
-            with np.errstate(all="ignore"):
-                there, decrease = x - step * g, dot(step * g, g)
             trial = value(there)
             if accepts(trial, f, decrease):
                 return step if halvings < 20 or trial <= f - 0.5 * decrease else None
-        step *= 0.5
-        with np.errstate(all="ignore"):
-            if np.array_equal(x - step * g, x):
-                return None
-    return None
+        halvings, step = halvings + 1, 0.5 * step

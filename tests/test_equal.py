@@ -6,7 +6,6 @@ import pytest
 import momentumlab as ml
 from momentumlab import rules
 from momentumlab.compiled import Loop
-from momentumlab.minimize import DIVERGED
 from momentumlab.result import History
 
 STEPS = 300
@@ -37,7 +36,6 @@ def compiled(method, problem):
         problem.x0.copy(),
         History(problem.dim),
         tol=-1.0,
-        bound=DIVERGED,
         euclidean=False,
         every=STEPS,
     )

@@ -16,7 +16,7 @@ ROOMS = {
     "ops": set(),
     "trace": {"errors"},
     "hyper": {"errors"},
-    "searches": {"ops"},
+    "searches": {"hyper", "ops"},
     "transform": {"errors", "hyper"},
     "method": {"hyper", "searches"},
     "rule": {"errors", "hyper", "method", "searches", "trace", "transform"},

@@ -1,7 +1,6 @@
 """minimize and iterate: callables of every kind, truthful endings, nothing lost."""
 
 import math
-import signal
 import subprocess
 import sys
 import time
@@ -520,7 +519,6 @@ print(int(r.status), r.success, r.nit > 100)
 def test_ctrl_c_returns_the_partial_result(loop):
     out = subprocess.run([sys.executable, "-c", INTERRUPTED, loop], capture_output=True, text=True, timeout=120)
     assert out.stdout.split() == [str(int(ml.Status.INTERRUPTED)), "False", "True"], out.stderr
-    assert signal.SIGINT
 
 
 def test_many_threads_may_share_a_method():

@@ -66,6 +66,14 @@ def test_the_staircase_has_the_stairs_of_reference():
     assert p.fun([-0.5471975512, -1.5471975512]) == pytest.approx(-1.9132229550, abs=1e-9)
 
 
+def test_errors_are_above_the_nearest_minimum():
+    p = ml.problem("mccormick")
+    assert p.floor([0.0, 0.0]) == pytest.approx(-1.9132229550, abs=1e-9)
+    assert p.floor(p.x0) == pytest.approx(-5.0548156086, abs=1e-9)
+    assert p.floor([-1e20, -1e20]) == p.fun(p.minimizers[0])
+    assert p.error(p.x0) == p.fun(p.x0) - p.floor(p.x0)
+
+
 def test_hessian_eigenvalues_at_beales_minimiser():
     assert np.linalg.eigvalsh(ml.problem("beale").hess([3, 0.5])) == pytest.approx([0.30146, 48.97979], abs=1e-5)
 

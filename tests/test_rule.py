@@ -546,6 +546,20 @@ def test_a_searched_rule_starts_with_the_step_that_was_tested():
     assert a == pytest.approx(b, rel=1e-14)
 
 
+def test_what_a_search_learns_of_a_rule_needs_no_more_than_its_first_row():
+    @rule
+    def delayed(x, g, last=0.0, /, lr=0.1):
+        return x - lr * last, g
+
+    @rule
+    def barzilai_borwein(x, g, s=0.0, last=0.0, /, lr=0.1, size=lambda s, g, last, lr: dot(s, s) / dot(s, g - last)):
+        return x - size * g, -size * g, g
+
+    assert delayed().found(0.25) == {"lr": 0.25}  # its first step is none
+    assert barzilai_borwein().found(0.25) == {"lr": 0.25}  # and this one's is 0/0
+    assert ml.heavy_ball.having(beta=lambda k: [0.5][k - 1])().search == ml.Backtracking()
+
+
 def test_tunings_are_numbers_from_theory():
     assert ml.nesterov.tuned(mu=1, L=100) == ml.nesterov(lr=0.01, beta=9 / 11)
     assert ml.gradient_descent.tuned(mu=1, L=3) == ml.gradient_descent(lr=0.5)

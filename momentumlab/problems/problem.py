@@ -110,13 +110,16 @@ class Problem:
         """∇f(x)."""
         return self._evaluate(self.point(x))[1]
 
-    def error(self, x: Any) -> float:
-        """f(x) above its value at the nearest known minimiser; above `fstar` where none is listed."""
+    def floor(self, x: Any) -> float:
+        """The value at the known minimiser nearest to x; `fstar` where none is listed."""
         x = self.point(x)
         if not self.minimizers:
-            return self.fun(x) - self.fstar
-        nearest = min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x)))
-        return self.fun(x) - self.fun(nearest)
+            return float(self.fstar)
+        return self.fun(min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x))))
+
+    def error(self, x: Any) -> float:
+        """f(x) above `floor`."""
+        return self.fun(x) - self.floor(x)
 
 
 def _remake(name: str, options: dict[str, Any]) -> Problem:

@@ -9,6 +9,7 @@ from .problems import Problem, problem, problems
 from .result import History, Result, Status
 from .rule import GRADIENT, POINT, Rule, rule
 from .rules import *
+from .rules import kd_from_damping
 from .searches import Backtracking
 from .transform import Transform, transform
 from .transforms import *

@@ -119,7 +119,7 @@ def _ours(n: int) -> float:
     objective = p.objective()
 
     def run() -> tuple[float, int]:
-        loop = Loop(objective, METHOD, p.x0.copy(), History(n), tol=TOL, euclidean=False, every=10**9)
+        loop = Loop(objective, METHOD, p.x0.copy(), History((n,)), tol=TOL, euclidean=False, every=10**9)
         began = time.perf_counter()
         while loop.drive(10**9) == FULL:
             pass

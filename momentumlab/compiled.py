@@ -28,13 +28,13 @@ from .rule import Rule
 from .searches import accepts, backtrack
 
 PAUSE, LOOK, FULL, SEARCH = range(4)  # why the loop returns
-K, ROWS, STRIDE, TRIALS, TRYING = range(5)  # what its counts hold
+K, ROWS, STRIDE, OTHERS, TRIALS, TRYING = range(6)  # what its counts hold
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 OBJECTIVE = float64(float64[::1], float64[::1])
 INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
     PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, SEARCH=SEARCH,
-    K=K, ROWS=ROWS, STRIDE=STRIDE, TRIALS=TRIALS, TRYING=TRYING, INFINITE=INFINITE,
+    K=K, ROWS=ROWS, STRIDE=STRIDE, OTHERS=OTHERS, TRIALS=TRIALS, TRYING=TRYING, INFINITE=INFINITE,
     inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
     sqrt=np.sqrt,
 )  # fmt: skip
@@ -45,9 +45,14 @@ SCOPE = dict(
 
 
 @lru_cache(maxsize=32)
-def objective(function: Any) -> Callable:
-    """f(x, g), which returns the value and writes the gradient, compiled to be passed as a pointer."""
+def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
+    """f(x, g), which returns the value and writes the gradient, compiled to be passed as a pointer.
+
+    It takes flat vectors; with a shape, the function sees arrays of that shape.
+    """
     try:
+        if shape:
+            return njit(OBJECTIVE)(lambda x, g: function(x.reshape(shape), g.reshape(shape)))
         if not is_compiled(function):
             ours = function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
             return _njit(OBJECTIVE, function) if ours else njit(OBJECTIVE, error_model="numpy")(function)
@@ -63,7 +68,7 @@ def objective(function: Any) -> Callable:
 
 
 @lru_cache(maxsize=32)
-def pair(fun: Callable, jac: Callable) -> Callable | None:
+def pair(fun: Callable, jac: Callable, shape: tuple[int, ...] = ()) -> Callable | None:
     """Two compiled functions, f(x) and its gradient, as one objective; None where they do not fit together."""
 
     def both(x, g):
@@ -73,8 +78,15 @@ def pair(fun: Callable, jac: Callable) -> Callable | None:
         g[:] = h.ravel()
         return fun(x)
 
+    def shaped(x, g):
+        h = jac(x.reshape(shape))
+        if h.shape != shape:
+            raise ValueError("jac returned an array of another shape than x")
+        g[:] = h.ravel()
+        return fun(x.reshape(shape))
+
     try:
-        return njit(OBJECTIVE)(both)
+        return njit(OBJECTIVE)(shaped if shape else both)
     except NumbaError:
         return None
 
@@ -149,19 +161,32 @@ def _unbox(kind, value, context):
     return NativeValue(context.context.get_dummy_value())
 
 
+@njit
+def slices(shape, axis, min_dim):
+    """A zero for each slice of an array across an axis, and the stride from one to the next, coordinate by coordinate.
+
+    The stride is beyond the array where it is to be left alone.
+    """
+    if shape.size < min_dim:
+        return np.zeros(1), np.prod(shape) + 1
+    if axis >= shape.size:
+        raise ValueError("axis is not one of x's")
+    return np.zeros(shape[int(axis)]), np.prod(shape[int(axis) + 1 :])
+
+
 def _descend(*args):
     """What the driver calls; `_written` gives its body."""
 
 
 @overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
-def _written(rule, objective, point, g, slots, table, bounds, record):
-    scope = dict(SCOPE, accepts=njit(accepts))
+def _written(rule, objective, point, g, slots, shape, table, bounds, record):
+    scope = dict(SCOPE, accepts=njit(accepts), slices=slices)
     exec(RuleType.texts[rule.digest], scope)  # noqa: S102 - text written by `trace`
     return scope["descend"]
 
 
-def _drive(rule, objective, point, g, slots, table, bounds, record):
-    return _descend(rule, objective, point, g, slots, table, bounds, record)
+def _drive(rule, objective, point, g, slots, shape, table, bounds, record):
+    return _descend(rule, objective, point, g, slots, shape, table, bounds, record)
 
 
 def driver(rule: Rule) -> Callable:
@@ -174,7 +199,7 @@ def _driver(kind: RuleType) -> Callable:
     vector, matrix, table = float64[::1], float64[:, ::1], types.Array(float64, 2, "C", readonly=True)
     bounds = types.Tuple((int64, int64, float64, float64, boolean, float64, boolean))
     record = types.Tuple((matrix, matrix, matrix, matrix, int64[::1], vector))
-    return _njit(int64(kind, POINTER, vector, vector, matrix, table, bounds, record), _drive, nogil=True)
+    return _njit(int64(kind, POINTER, vector, vector, matrix, int64[::1], table, bounds, record), _drive, nogil=True)
 
 
 class Loop:
@@ -202,14 +227,15 @@ class Loop:
         self.x, self.memory = x0, np.empty((len(self.rule.slots), x0.size))
         self.old = np.empty((1 if self.rule.reports == self.rule.point else 2, x0.size))
         self.work = np.empty((2, x0.size if self.step else 0))
+        self.shape = np.array(x0.shape)
         self.pointer = pointer(objective.native)
-        self.counts, self.values = np.zeros(5, dtype=np.int64), np.zeros(1)
+        self.counts, self.values = np.zeros(6, dtype=np.int64), np.zeros(1)
         began = time.perf_counter()
         self.values[0], self.jac = objective(x0)
         self.pace = 1 / max(time.perf_counter() - began, 1e-9)
         self.tests = (tol, limit(self.fun), euclidean)
         for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
-            slot[:] = start
+            slot[:] = start.ravel()
 
     @property
     def k(self) -> int:
@@ -221,7 +247,7 @@ class Loop:
 
     @property
     def slots(self) -> dict[str, np.ndarray]:
-        return dict(zip(self.rule.slots, self.memory, strict=True))
+        return {name: a.reshape(self.x.shape) for name, a in zip(self.rule.slots, self.memory, strict=True)}
 
     @property
     def iterate(self) -> np.ndarray:
@@ -259,20 +285,22 @@ class Loop:
                 raise ValueError(f"{self.rule.name}: a schedule is not a function of k alone, at k = {self.k + 1}")
             stop = min(stop, first + len(table))
         counts[ROWS], counts[STRIDE], counts[TRIALS], counts[TRYING] = history.rows, history.stride, 0, 0
+        counts[OTHERS] = self.objective.nfev - self.k
         began = self.k
         try:
             return driver(self.rule)(
                 self.rule,
                 self.pointer,
-                self.x,
-                self.jac,
+                self.x.reshape(-1),
+                self.jac.reshape(-1),
                 self.memory,
+                self.shape,
                 table,
                 (first, stop, *self.tests, self.step, tested),
                 (self.old, self.work, history.log, history.path, counts, self.values),
             )
         except Exception as error:
-            locate(error, self.work[0] if counts[TRYING] else self.x)
+            locate(error, self.work[0].reshape(self.x.shape) if counts[TRYING] else self.x)
             if not counts[TRYING]:
                 self._step_back()
                 began -= 1
@@ -285,9 +313,9 @@ class Loop:
 
     def _step_back(self) -> None:
         """Return to the point before the last step, and evaluate the objective there again."""
-        self.x[:] = self.old[0]
+        self.x.flat = self.old[0]
         if len(self.old) == 2:
-            self.iterate[:] = self.old[1]
+            self.iterate.flat = self.old[1]
         self.counts[K] -= 1
         if self.searched[0] == self.k:
             self.step = self.searched[1]

@@ -53,8 +53,8 @@ def minimize(
     fun : callable, Problem or str
         ``f(x, *args) -> float``; or ``f(x, g) -> float``, which writes the gradient into g and leaves x
         alone; or a problem, or the name of one.
-    x0 : array_like of shape (n,)
-        Where to start; a problem's own start if it is left out.
+    x0 : array_like
+        Where to start, in any shape, which `fun` then sees too; a problem's own start if it is left out.
     method : Method, Rule or str, optional
         Such as ``heavy_ball(lr=0.01)``; ``nesterov()`` if it is left out. Without `lr`, the step size is
         found by `Backtracking`, unless the rule's step does not scale with the gradient, as Adam's: such a
@@ -62,7 +62,7 @@ def minimize(
     args : tuple, optional
         Further arguments of `fun` and `jac`.
     jac : callable, bool or str, optional
-        The gradient, shape (n,); True where `fun` returns ``(f, gradient)``; otherwise "2-point" (the
+        The gradient, in the shape of x; True where `fun` returns ``(f, gradient)``; otherwise "2-point" (the
         default without a gradient), "3-point" or "cs" (complex step) differences.
     hess : callable, optional
         Taken for compatibility; a warning says that the method does not use it.
@@ -114,7 +114,7 @@ def minimize(
     objective, x = _objective(fun, x0, jac, args)
     report = _reporter(callback) if callback is not None else None
     size = _euclidean if norm == 2 else _largest
-    kept = History(x.size)
+    kept = History(x.shape)
     steps = _loop(
         objective, method, x, kept, tol=tol or -1.0, euclidean=norm == 2, every=1 if report else max(maxiter, 1)
     )
@@ -125,7 +125,7 @@ def minimize(
     def result(status: Status) -> Result:
         assert last is not None
         if is_finite(last):
-            kept.record(last, size(last.jac))
+            kept.record(last, size(last.jac), objective.nfev)
         return _result(status, last, method, objective, kept if history else None)
 
     try:
@@ -136,7 +136,7 @@ def minimize(
                 status = Status.NONFINITE
                 break
             last, gnorm = step, size(step.jac)
-            kept.record(step, gnorm)
+            kept.record(step, gnorm, objective.nfev)
             if report and step.k > reported and report(result(Status.ITERATION_LIMIT)):
                 status = Status.CALLBACK
             elif tol > 0 and gnorm <= tol:
@@ -274,8 +274,9 @@ def _objective(fun: Callable | Problem | str, x0: Any, jac: Any, args: tuple) ->
         return fun.objective(), fun.point(fun.x0 if x0 is None else x0)
     if x0 is None:
         raise TypeError("x0 is missing; only problems have a start of their own")
-    objective, x = Objective(fun, jac, args), start(x0)
-    objective.check_bounds(x.size)
+    x = start(x0)
+    objective = Objective(fun, jac, args, x.shape)
+    objective.check_bounds()
     return objective, x
 
 

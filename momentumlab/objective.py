@@ -1,5 +1,6 @@
 """Whatever the user gives as a function and a gradient, behind one face, with honest counts."""
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
@@ -29,19 +30,21 @@ class Objective:
         "2-point" (also for None), "3-point" or "cs".
     args : tuple
         Further arguments of `fun` and `jac`.
+    shape : tuple of int
+        Of x.
 
     Attributes
     ----------
     native : callable or None
-        ``f(x, g)`` for the compiled loop, where everything is compiled and there are no `args`.
+        ``f(x, g)`` of flat vectors for the compiled loop, where everything is compiled and there are no `args`.
     nfev, njev : int
         Evaluations so far.
     """
 
-    def __init__(self, fun: Callable, jac: Any = None, args: tuple = ()) -> None:
+    def __init__(self, fun: Callable, jac: Any = None, args: tuple = (), shape: tuple[int, ...] = ()) -> None:
         if not callable(fun):
             raise TypeError(f"fun = {short(fun)} is not callable; give a function of x, a Problem or the name of one")
-        self.args = args if isinstance(args, tuple) else (args,)
+        self.args, self.shape = args if isinstance(args, tuple) else (args,), shape
         self.nfev = self.njev = 0
         self.native: Callable | None = None
         self._fun, self._jac = fun, jac
@@ -68,7 +71,8 @@ class Objective:
     def _go_native(self, *functions: Callable) -> None:
         from . import compiled
 
-        self.native = compiled.objective(*functions) if len(functions) == 1 else compiled.pair(*functions)
+        shape = self.shape if len(self.shape) > 1 else ()
+        self.native = (compiled.objective if len(functions) == 1 else compiled.pair)(*functions, shape)
         if self.native is not None:
             self._both = self._written
 
@@ -91,11 +95,11 @@ class Objective:
                 raise RuntimeError("the objective raised StopIteration") from error
             raise
 
-    def check_bounds(self, n: int) -> None:
-        """Refuse a compiled function that reaches beyond n components, which compiled code would not notice."""
+    def check_bounds(self) -> None:
+        """Refuse a compiled function that reaches beyond x, which compiled code would not notice."""
         for function in (self._fun, self._jac):
-            if self.native is not None and n <= 1000 and is_compiled(function):
-                _check_bounds(function, n)
+            if self.native is not None and math.prod(self.shape) <= 1000 and is_compiled(function):
+                _check_bounds(function, self.shape)
 
     def _value(self, x: np.ndarray) -> float:
         self.nfev += 1
@@ -104,26 +108,28 @@ class Objective:
     def _written(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         self.nfev, self.njev = self.nfev + 1, self.njev + 1
         g = np.empty_like(x)
-        return number((self.native or self._fun)(x.copy(), g, *self.args)), g
+        if self.native is not None:
+            return number(self.native(x.flatten(), g.reshape(-1))), g
+        return number(self._fun(x.copy(), g, *self.args)), g
 
     def _returned(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         self.nfev, self.njev = self.nfev + 1, self.njev + 1
         both = self._fun(x.copy(), *self.args)
         if not isinstance(both, (tuple, list)) or len(both) != 2:
             raise TypeError(f"fun returned {short(both)}; with jac=True it must return the pair (f, gradient)")
-        return number(both[0]), vector(both[1], x.size, "the gradient from fun")
+        return number(both[0]), vector(both[1], x.shape, "the gradient from fun")
 
     def _separate(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         f = self._value(x)
         self.njev += 1
-        return f, vector(self._jac(x.copy(), *self.args), x.size, "jac")
+        return f, vector(self._jac(x.copy(), *self.args), x.shape, "jac")
 
     def _differences(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         f = self._value(x)
         self.njev += 1
-        return f, np.array([self._slope(x, f, i) for i in range(x.size)])
+        return f, np.array([self._slope(x, f, i) for i in np.ndindex(x.shape)]).reshape(x.shape)
 
-    def _slope(self, x: np.ndarray, f: float, i: int) -> float:
+    def _slope(self, x: np.ndarray, f: float, i: tuple[int, ...]) -> float:
         h = SCHEMES[self.scheme] * max(1.0, abs(x[i]))
         if self.scheme == "cs":
             z = x.astype(complex)
@@ -150,8 +156,8 @@ def is_compiled(function: Callable) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _check_bounds(function: Any, n: int) -> None:
-    x, g = np.ones(n), np.ones(n)
+def _check_bounds(function: Any, shape: tuple[int, ...]) -> None:
+    x, g = np.ones(shape), np.ones(shape)
     beyond = False
     with np.errstate(all="ignore"), suppress(Exception):
         try:
@@ -159,7 +165,7 @@ def _check_bounds(function: Any, n: int) -> None:
         except IndexError:
             beyond = True
     if beyond:
-        raise IndexError(f"{function.__name__} reaches beyond x, which has {n} component{'s' * (n > 1)}")
+        raise IndexError(f"{function.__name__} reaches beyond x, which has {_extent(shape)}")
 
 
 def locate(error: Exception, x: np.ndarray) -> None:
@@ -172,21 +178,17 @@ def locate(error: Exception, x: np.ndarray) -> None:
 
 
 def start(x0: Any) -> np.ndarray:
-    """x0 as a fresh vector of float64, or a sentence on what is wrong with it."""
+    """x0 as a fresh array of float64, or a sentence on what is wrong with it."""
     try:
         x = _reals(x0)
     except TypeError:
-        raise TypeError(f"x0 = {short(x0)} is not a vector of real numbers") from None
-    if x.ndim > 1:
-        raise ValueError(
-            f"x0 has shape {x.shape}; it must have one dimension: pass x0.ravel() and reshape inside the objective"
-        )
-    x = x.reshape(-1)
+        raise TypeError(f"x0 = {short(x0)} is not an array of real numbers") from None
+    x = np.atleast_1d(x)
     if x.size == 0:
         raise ValueError("x0 is empty; it needs at least one component")
     if not np.isfinite(x).all():
-        i = int(np.flatnonzero(~np.isfinite(x))[0])
-        raise ValueError(f"x0[{i}] = {x[i]}; every component must be finite")
+        i = tuple(np.argwhere(~np.isfinite(x))[0].tolist())
+        raise ValueError(f"x0[{', '.join(map(str, i))}] = {x[i]}; every component must be finite")
     return x
 
 
@@ -202,17 +204,20 @@ def number(value: Any) -> float:
     raise TypeError(f"fun returned {short(value)}; it must return one real number{pair}")
 
 
-def vector(value: Any, n: int, source: str) -> np.ndarray:
-    """What a gradient returned, as a fresh vector of n float64."""
+def vector(value: Any, shape: tuple[int, ...], source: str) -> np.ndarray:
+    """What a gradient returned, as a fresh array of float64 in the shape of x."""
+    n = math.prod(shape)
     try:
         reals = _reals(value)
     except TypeError:
         raise TypeError(f"{source} returned {short(value)}; it must return {n} real number{'s' * (n > 1)}") from None
-    if reals.size != n:
-        raise ValueError(
-            f"{source} returned shape {reals.shape}; x has {n} component{'s' * (n > 1)}, so it must be ({n},)"
-        )
-    return reals.reshape(n)
+    if reals.size != n or (len(shape) > 1 and reals.shape != shape):
+        raise ValueError(f"{source} returned shape {reals.shape}; x has {_extent(shape)}, so it must be {shape}")
+    return reals.reshape(shape)
+
+
+def _extent(shape: tuple[int, ...]) -> str:
+    return f"shape {shape}" if len(shape) > 1 else f"{shape[0]} component{'s' * (shape[0] > 1)}"
 
 
 def _reals(value: Any) -> np.ndarray:

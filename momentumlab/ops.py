@@ -1,8 +1,8 @@
 """What a rule may use beside + - * / and comparisons: each function asks its argument's library for the operation.
 
 The same rule therefore runs on floats, NumPy arrays, torch tensors, SymPy expressions and on the
-tracer's unknowns. `where`, `maximum` and `minimum` stand in for branches; `dot` and `norm` read whole
-vectors and belong to measured hyperparameters, never to the body of a rule.
+tracer's unknowns. `where`, `maximum` and `minimum` stand in for branches; `dot`, `norm` and `slice_mean`
+read whole vectors and belong to measured hyperparameters, never to the body of a rule.
 """
 
 import math
@@ -41,6 +41,14 @@ def norm(a: Any) -> Any:
     return sqrt(dot(a, a))
 
 
+def slice_mean(a: Any, axis: Any = 0, min_dim: Any = 2) -> Any:
+    """The mean of each slice across `axis`, spread over that slice; 0 where a has fewer than `min_dim` dimensions.
+
+    On the weights of a layer, whose first axis counts its units: the mean of each unit's weights.
+    """
+    return _library(a).slice_mean(a, axis, min_dim)
+
+
 def _library(*values: Any) -> Any:
     for value in values:
         if type(value) not in (bool, int, float):
@@ -73,6 +81,10 @@ class _Floats:
     def dot(a, b):
         raise TypeError("dot and norm take vectors")
 
+    @staticmethod
+    def slice_mean(a, axis, min_dim):
+        return 0.0
+
 
 class _NumPy:
     sqrt = np.sqrt
@@ -92,6 +104,14 @@ class _NumPy:
     @staticmethod
     def dot(a, b):
         return np.add.accumulate((a * b).ravel())[-1] + 0.0  # as a sum that starts at 0.0, not at -0.0
+
+    @staticmethod
+    def slice_mean(a, axis, min_dim):
+        if a.ndim < min_dim:
+            return 0.0
+        slices = np.moveaxis(a, int(axis), 0).reshape(a.shape[int(axis)], -1)
+        means = (np.add.accumulate(slices, axis=1)[:, -1] + 0.0) / slices.shape[1]
+        return np.expand_dims(means, [d for d in range(a.ndim) if d != int(axis)])
 
 
 class _Torch:
@@ -128,6 +148,10 @@ class _Torch:
     def dot(a, b):
         return (a * b).sum()
 
+    @staticmethod
+    def slice_mean(a, axis, min_dim):
+        return a.mean([d for d in range(a.dim()) if d != int(axis)], keepdim=True) if a.dim() >= min_dim else 0.0
+
 
 class _SymPy:
     @staticmethod
@@ -153,6 +177,10 @@ class _SymPy:
         import sympy
 
         return sympy.Piecewise((a, condition), (b, True))
+
+    @staticmethod
+    def slice_mean(a, axis, min_dim):
+        return 0  # a symbol stands for one coordinate
 
 
 _LIBRARIES = {"numpy": _NumPy, "torch": _Torch, "sympy": _SymPy}

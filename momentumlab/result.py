@@ -101,19 +101,23 @@ class History:
         Iterations.
     fun, gnorm : ndarray of shape (rows,)
         The objective and the norm of its gradient, at the points where the rule evaluates them.
-    x : ndarray of shape (rows, n), or (rows, 0) where n > 64
+    nfev : ndarray of shape (rows,)
+        Evaluations of the objective until then.
+    x : ndarray of shape (rows, *shape of x), or (rows, 0) where x has more than 64 components
         The iterate that theorems speak of, which a rule that looks ahead does not evaluate.
     """
 
-    def __init__(self, n: int) -> None:
-        self.log = np.empty((ROWS - 1, 3))
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        n = math.prod(shape)
+        self.shape = shape if n <= SMALL else (0,)
+        self.log = np.empty((ROWS - 1, 4))
         self.path = np.empty((ROWS - 1, n if n <= SMALL else 0))
         self.rows, self.stride = 0, 1
         self._last: tuple[Any, ...] | None = None
 
-    def record(self, step: Step, gnorm: float) -> None:
+    def record(self, step: Step, gnorm: float, nfev: int) -> None:
         """Keep a step if it is due, and remember it as the last."""
-        self._last = (step.k, step.fun, gnorm), step.iterate[: self.path.shape[1]].copy()
+        self._last = (step.k, step.fun, gnorm, nfev), step.iterate.ravel()[: self.path.shape[1]].copy()
         if step.k % self.stride == 0 and (self.rows == 0 or self.log[self.rows - 1, 0] < step.k):
             self.log[self.rows], self.path[self.rows] = self._last
             self.rows += 1
@@ -145,14 +149,19 @@ class History:
         return self._all(self.log, 0)[:, 2]
 
     @property
+    def nfev(self) -> np.ndarray:
+        return self._all(self.log, 0)[:, 3].astype(int)
+
+    @property
     def x(self) -> np.ndarray:
-        return self._all(self.path, 1)
+        kept = self._all(self.path, 1)
+        return kept.reshape(len(kept), *self.shape)
 
     def __len__(self) -> int:
         return len(self._all(self.log, 0))
 
     def __repr__(self) -> str:
-        return f"<History of {len(self)} rows: k, fun, gnorm{', x' if self.path.shape[1] else ''}>"
+        return f"<History of {len(self)} rows: k, fun, gnorm, nfev{', x' if self.path.shape[1] else ''}>"
 
 
 class Result(dict):

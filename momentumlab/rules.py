@@ -1,4 +1,4 @@
-"""Every rule, in historical order, one paragraph each.
+"""Every rule, family by family and in historical order, one paragraph each.
 
 x is the iterate that is reported; a first argument named y is another point, where the gradient is
 taken. Before the slash: the point, its gradient g, the memory and how it starts. After it:
@@ -7,10 +7,9 @@ theory sets them to on μ-strongly convex, L-smooth functions.
 """
 
 from .hyper import recurrence
-from .ops import sqrt, where
+from .ops import maximum, sqrt, where
 from .rule import GRADIENT, POINT, Rule, rule
-
-fista_t = recurrence(1.0, lambda t: (1 + sqrt(1 + 4 * t * t)) / 2)
+from .transforms import decoupled, decoupled_schedule
 
 
 def contraction(mu, L):
@@ -52,12 +51,26 @@ def sgd(x, g, b=0.0, /, lr=0.01, beta=0.9, dampening=0.0, gain=lambda k, dampeni
     return x - lr * b, b
 
 
+@rule(tuned=dict(lr=lambda mu, L, beta: polyak_lr(mu, L) / (1 - beta), beta=polyak_beta))
+def heavy_ball_ema(x, g, m=0.0, /, lr=0.01, beta=0.9, c=1.0):
+    """Heavy ball on an average of gradients: m⁺ = βm + (1 − β)g, x⁺ = x − αm⁺/c; c = 1 leaves its zero start in."""
+    m = beta * m + (1 - beta) * g
+    return x - lr * m / c, m
+
+
+heavy_ball_ema_corrected = heavy_ball_ema.having(c=lambda k, beta: 1 - beta**k).named(
+    "heavy_ball_ema_corrected", "Heavy ball on an average of gradients whose zero start is undone: c = 1 − βᵏ."
+)
+
+
 @rule(tuned=dict(lr=lambda L: 1 / L, beta=contraction))
 def nesterov(y, g, x=POINT, /, lr=0.01, beta=0.9):
     """Nesterov (1983): a gradient step from y gives x⁺; y⁺ = x⁺ + β(x⁺ − x) looks ahead."""
     x_next = y - lr * g
     return x_next + beta * (x_next - x), x_next
 
+
+fista_t = recurrence(1.0, lambda t: (1 + sqrt(1 + 4 * t * t)) / 2)
 
 nesterov_convex = nesterov.having(beta=lambda k: (k - 1) / (k + 2)).named(
     "nesterov_convex",
@@ -78,21 +91,92 @@ def nesterov_sgd(x, g, b=0.0, /, lr=0.01, beta=0.9):
     return x - lr * (g + beta * b), b
 
 
+@rule(tuned=dict(lr=lambda L, beta: 1 / (L * (1 - beta)), beta=contraction, nu=lambda beta: beta))
+def qhm(x, g, m=0.0, /, lr=0.01, beta=0.9, nu=0.7):
+    """Ma & Yarats (2019), quasi-hyperbolic: m⁺ = βm + (1 − β)g, x⁺ = x − α((1 − ν)g + νm⁺); ν = β is Nesterov."""
+    m = beta * m + (1 - beta) * g
+    return x - lr * ((1 - nu) * g + nu * m), m
+
+
+TRIPLE = dict(
+    rho=lambda mu, L: 1 - sqrt(mu / L),
+    lr=lambda rho, L: (1 + rho) / L,
+    beta=lambda rho: rho * rho / (2 - rho),
+)
+"""Van Scoy, Freeman & Lynch (2018): the tuning whose worst case contracts by ρ = 1 − 1/√κ."""
+
+
+@rule(tuned=TRIPLE)
+def triple_momentum(
+    y,
+    g,
+    x=POINT,
+    xi=POINT,
+    v=0.0,
+    /,
+    lr=0.01,
+    beta=0.9,
+    rho=lambda beta: (sqrt(beta * beta + 8 * beta) - beta) / 2,
+    gamma=lambda beta, rho: beta / (1 + rho),
+    delta=lambda rho: rho * rho / (1 - rho * rho),
+):
+    """Van Scoy et al. (2018): v⁺ = βv − αg moves ξ⁺ = ξ + v⁺; g is taken at ξ + γv, and x = ξ + δv is reported."""
+    v = beta * v - lr * g
+    xi = xi + v
+    return xi + gamma * v, xi + delta * v, xi, v
+
+
 # ------------------------------------------------------------------ differences of gradients
 
 
-@rule(
-    tuned=dict(
-        lr=lambda rho, L: (1 + rho) / L,
-        beta=lambda rho: rho * rho / (2 - rho),
-        kd=lambda beta, L: beta / L,
-        rho=lambda mu, L: 1 - sqrt(mu / L),
-    )
-)
+@rule(tuned=TRIPLE | dict(kd=lambda beta, L: beta / L))
 def pid(x, g, v=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta):
     """An et al. (2018) with raw differences: v⁺ = βv − αg − k_d(g − g₋), x⁺ = x + v⁺; the first difference is zero."""
     v = beta * v - lr * g - kd * (g - g_prev)
     return x + v, v, g
+
+
+@rule
+def pid_ema(x, g, v=0.0, d=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, Kd=lambda lr, beta: lr * beta / (1 - beta)):
+    """An et al. (2018): v⁺ = βv − αg, d averages differences of gradients, x⁺ = x + v⁺ − K_d d⁺."""
+    v = beta * v - lr * g
+    d = beta * d + (1 - beta) * (g - g_prev)
+    return x + v - Kd * d, v, d, g
+
+
+def kd_from_damping(lr, zeta):
+    """The K_d of `pid_ema` at which the loop it was designed on is damped by ζ: K_d = (1 + r)²/(4rζ²).
+
+    The loop closes r + r/s + K_d s around an integrator, where r is the step size (after An et al. 2018).
+    It knows nothing of the function: where L > 1, a K_d of this size makes most runs diverge.
+
+    Parameters
+    ----------
+    lr : float
+        The step size r, larger than 0.
+    zeta : float
+        The damping ratio; 1 is critical, less overshoots.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(kd_from_damping(0.01, 1.0), 4)
+    25.5025
+    >>> from momentumlab import pid_ema
+    >>> pid_ema(lr=1e-4, Kd=kd_from_damping, zeta=1.0)
+    pid_ema(lr=0.0001, Kd=f(lr, zeta), zeta=1)
+    """
+    return (1 + lr) * (1 + lr) / (4 * lr * zeta * zeta)
+
+
+@rule
+def pid_outside(x, g, v=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta):
+    """PID whose difference stays out of the momentum: v⁺ = βv − αg, x⁺ = x + v⁺ − k_d(g − g₋)."""
+    v = beta * v - lr * g
+    return x + v - kd * (g - g_prev), v, g
 
 
 @rule(tuned=dict(lr=lambda L, beta: 1 / (L * (1 - beta)), beta=contraction))
@@ -107,23 +191,128 @@ def rsgdm(x, g, m=0.0, z=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9):
 
 
 @rule
-def adam(
-    x,
-    g,
-    m=0.0,
-    s=0.0,
-    /,
-    lr=1e-3,
-    beta1=0.9,
-    beta2=0.999,
-    eps=1e-8,
-    c1=lambda k, beta1: 1 - beta1**k,
-    c2=lambda k, beta2: 1 - beta2**k,
+def adagrad(
+    x, g, s=0.0, /, lr=0.01, lr_decay=0.0, eps=1e-10, rate=lambda k, lr, lr_decay: lr / (1 + (k - 1) * lr_decay)
 ):
+    """Duchi et al. (2011): s⁺ = s + g², x⁺ = x − αg/(√s⁺ + ε); lr_decay divides α by 1 + (k − 1)·lr_decay."""
+    s = s + g * g
+    return x - rate * g / (sqrt(s) + eps), s
+
+
+@rule
+def adadelta(x, g, s=0.0, u=0.0, /, lr=1.0, beta2=0.9, eps=1e-6):
+    """Zeiler (2012): s averages g², u the squares of steps d = √(u + ε)/√(s⁺ + ε)·g; x⁺ = x − αd."""
+    s = beta2 * s + (1 - beta2) * g * g
+    d = sqrt(u + eps) / sqrt(s + eps) * g
+    return x - lr * d, s, beta2 * u + (1 - beta2) * d * d
+
+
+@rule
+def rmsprop(x, g, s=0.0, /, lr=0.01, beta2=0.99, eps=1e-8):
+    """Tieleman & Hinton (2012): s averages g², x⁺ = x − αg/(√s⁺ + ε)."""
+    s = beta2 * s + (1 - beta2) * g * g
+    return x - lr * g / (sqrt(s) + eps), s
+
+
+@rule
+def rmsprop_momentum(x, g, s=0.0, b=0.0, /, lr=0.01, beta=0.9, beta2=0.99, eps=1e-8):
+    """RMSProp under momentum, as torch.optim.RMSprop: b⁺ = βb + g/(√s⁺ + ε), x⁺ = x − αb⁺."""
+    s = beta2 * s + (1 - beta2) * g * g
+    b = beta * b + g / (sqrt(s) + eps)
+    return x - lr * b, s, b
+
+
+def deviation(s, g_mean):
+    """√(E g² − (E g)²), where rounding must not make it the root of a negative number."""
+    return sqrt(maximum(s - g_mean * g_mean, 0.0))
+
+
+@rule
+def rmsprop_centered(x, g, s=0.0, g_mean=0.0, /, lr=0.01, beta2=0.99, eps=1e-8):
+    """Graves (2013): RMSProp with g's standard deviation below, x⁺ = x − αg/(√(s⁺ − ḡ⁺²) + ε), where ḡ averages g."""
+    s = beta2 * s + (1 - beta2) * g * g
+    g_mean = beta2 * g_mean + (1 - beta2) * g
+    return x - lr * g / (deviation(s, g_mean) + eps), s, g_mean
+
+
+@rule
+def rmsprop_centered_momentum(x, g, s=0.0, g_mean=0.0, b=0.0, /, lr=0.01, beta=0.9, beta2=0.99, eps=1e-8):
+    """Graves (2013): centred RMSProp under momentum, b⁺ = βb + g/(√(s⁺ − ḡ⁺²) + ε), x⁺ = x − αb⁺."""
+    s = beta2 * s + (1 - beta2) * g * g
+    g_mean = beta2 * g_mean + (1 - beta2) * g
+    b = beta * b + g / (deviation(s, g_mean) + eps)
+    return x - lr * b, s, g_mean, b
+
+
+def unbias1(k, beta1):
+    """What undoes the zero start of an average of gradients."""
+    return 1 - beta1**k
+
+
+def unbias2(k, beta2):
+    """What undoes the zero start of an average of their squares."""
+    return 1 - beta2**k
+
+
+@rule
+def adam(x, g, m=0.0, s=0.0, /, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, eps_root=0.0, c1=unbias1, c2=unbias2):
     """Kingma & Ba (2015): m, s average g, g²; x⁺ = x − α(m⁺/c₁)/(√(s⁺/c₂) + ε), where c₁, c₂ undo their zero start."""
     m = beta1 * m + (1 - beta1) * g
     s = beta2 * s + (1 - beta2) * g * g
-    return x - lr * (m / c1) / (sqrt(s / c2) + eps), m, s
+    return x - lr * (m / c1) / (sqrt(s / c2 + eps_root) + eps), m, s
 
+
+adam_eps_inside = adam.having(eps=0.0, eps_root=1e-8).named("adam_eps_inside", "Adam with ε inside the root.")
+
+
+@rule
+def amsgrad(x, g, m=0.0, s=0.0, s_max=0.0, /, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, c1=unbias1, c2=unbias2):
+    """Reddi et al. (2018) as torch has it: Adam over the largest s so far, x⁺ = x − α(m⁺/c₁)/(√(max s/c₂) + ε)."""
+    m = beta1 * m + (1 - beta1) * g
+    s = beta2 * s + (1 - beta2) * g * g
+    s_max = maximum(s_max, s)
+    return x - lr * (m / c1) / (sqrt(s_max / c2) + eps), m, s, s_max
+
+
+amsgrad_paper = amsgrad.having(c1=1.0, c2=1.0).named(
+    "amsgrad_paper", "Reddi et al. (2018) as printed: AMSGrad whose averages keep the bias of their zero start."
+)
+
+
+def rectification(k, beta2, threshold):
+    """√(1 − β₂ᵏ) rₖ of Liu et al. (2020) once the step's variance is tractable, ρₖ > threshold; 0 before."""
+    last, left = 2 / (1 - beta2) - 1, beta2**k
+    rho = last - 2 * k * left / (1 - left)
+    growth = (rho - 4) * (rho - 2) * last / maximum((last - 4) * (last - 2) * rho, 1e-300)
+    return where(rho > threshold, sqrt(maximum(growth, 0.0) * (1 - left)), 0.0)
+
+
+@rule
+def radam(
+    x, g, m=0.0, s=0.0, /, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, threshold=5.0, c1=unbias1, rect=rectification
+):
+    """Liu et al. (2020): x⁺ = x − α(m⁺/c₁)·r/(√s⁺ + ε) where Adam's step is rectified, x − αm⁺/c₁ before (r = 0)."""
+    m = beta1 * m + (1 - beta1) * g
+    s = beta2 * s + (1 - beta2) * g * g
+    return x - lr * (m / c1) * where(rect > 0, rect / (sqrt(s) + eps), 1.0), m, s
+
+
+# ------------------------------------------------------------------ decay beside the step
+
+SCHEDULED = dict(alpha=0.01, eta=1.0, lr=lambda alpha, eta: alpha * eta)
+"""A step size as Loshchilov & Hutter write it: α times the multiplier η of a schedule."""
+
+sgdw = sgd.then(decoupled).named("sgdw", "Loshchilov & Hutter (2019) scaled as torch scales AdamW: sgd, then − αλx.")
+sgdw_paper = (
+    heavy_ball.then(decoupled_schedule)
+    .having(**SCHEDULED)
+    .named("sgdw_paper", "Loshchilov & Hutter (2019) as printed: heavy ball with α η for step size, then − ηλx.")
+)
+adamw = adam.then(decoupled).named("adamw", "Loshchilov & Hutter (2019) as torch has it: Adam, then − αλx.")
+adamw_paper = (
+    adam.then(decoupled_schedule)
+    .having(**SCHEDULED | dict(alpha=1e-3))
+    .named("adamw_paper", "Loshchilov & Hutter (2019) as printed: Adam with α η for step size, then − ηλx.")
+)
 
 __all__ = [name for name, value in list(globals().items()) if isinstance(value, Rule)]

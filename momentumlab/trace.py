@@ -25,6 +25,19 @@ UFUNCS = {
 """What a NumPy number beside an unknown calls for an operator."""
 ALLOWED = "+ - * /, comparisons, and sqrt, maximum, minimum, where from momentumlab.ops"
 
+SUM = """\
+{name} = 0.0
+for i in range(n):
+{lines}
+    {name} += {value}"""
+MEANS = """\
+{name}, {name}_stride = slices(shape, {layout})
+for i in range(n if {name}_stride <= n else 0):
+{lines}
+    {name}[i // {name}_stride % {name}.size] += {value}
+{name} /= n // {name}.size"""
+"""The loops that come before the one over coordinates: over a sum, and over the means of slices."""
+
 
 class Unwritable(TypeError):
     """A rule does something that cannot be written down as straight lines."""
@@ -35,7 +48,7 @@ class Tape:
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
-        self.head: list[tuple[str, str, bool]] = []  # name, text, is it the sum of that text over coordinates
+        self.head: list[tuple[str, str, str]] = []  # name, text, the loop over coordinates that it takes: LOOPS
         self.body: dict[str, str] = {}
 
     def note(self, template: str, *operands: object, truth: bool = False) -> "Unknown":
@@ -53,16 +66,22 @@ class Tape:
         return self._line(repr(float(value)), False).name if hoist else repr(float(value))
 
     def sum(self, value: "Unknown") -> "Unknown":
-        return self._line(value.name, False, summed=True)
+        """Its sum over coordinates."""
+        return self._line(value.name, False, loop=SUM)
 
-    def _line(self, text: str, elementwise: bool, truth: bool = False, summed: bool = False) -> "Unknown":
-        key = f"sum({text})" if summed else text
+    def slice_mean(self, value: "Unknown", axis: object, min_dim: object) -> "Unknown":
+        """The mean over the slice that a coordinate lies in."""
+        means = self._line(f"{value.name}, {self.name(axis)}, {self.name(min_dim)}", False, loop=MEANS).name
+        return self._line(f"{means}[i // {means}_stride % {means}.size]", True)
+
+    def _line(self, text: str, elementwise: bool, truth: bool = False, loop: str = "") -> "Unknown":
+        key = f"{loop}({text})"
         if key not in self.names:
             name = self.names[key] = f"_{len(self.names)}"
             if elementwise:
                 self.body[name] = text
             else:
-                self.head.append((name, text, summed))
+                self.head.append((name, text, loop))
         return Unknown(self, self.names[key], elementwise, truth)
 
     def lines_for(self, results: Iterable[str]) -> list[str]:
@@ -79,12 +98,10 @@ class Tape:
     def head_lines(self) -> list[str]:
         """What stands before the loop, sums with loops of their own."""
         lines = []
-        for name, text, summed in self.head:
-            if summed:
-                inner = "\n".join(f"    {line}" for line in self.lines_for([text]))
-                lines.append(f"{name} = 0.0\nfor i in range(n):\n{inner}\n    {name} += {text}")
-            else:
-                lines.append(f"{name} = {text}")
+        for name, text, loop in self.head:
+            value, _, layout = text.partition(", ") if loop else (text, "", "")
+            inner = indent("\n".join(self.lines_for([value])), "    ")
+            lines.append((loop or "{name} = {value}").format(name=name, value=value, layout=layout, lines=inner))
         return lines
 
 
@@ -116,6 +133,13 @@ class _Writes:
         if not product.elementwise:
             raise Unwritable("dot and norm take vectors")
         return product.tape.sum(product)
+
+    @staticmethod
+    def slice_mean(a, axis, min_dim):
+        _numbers(a)
+        if not a.elementwise:
+            raise Unwritable("slice_mean takes a vector")
+        return a.tape.slice_mean(a, axis, min_dim)
 
 
 def _note(template: str, *operands: object, truth: bool = False) -> "Unknown":
@@ -220,8 +244,8 @@ def check_pointwise(step: Callable, vectors: Iterable[str], hyper: Iterable[str]
     """Refuse a body that sums over coordinates: it must act on each alone."""
     tape = Tape()
     step(*(Unknown(tape, f"e_{n}", True) for n in vectors), *(Unknown(tape, f"h_{n}", False) for n in hyper))
-    if any(summed for _, _, summed in tape.head):
-        raise Unwritable("its body takes dot or norm of a vector: that belongs to a measured hyperparameter")
+    if any(loop for _, _, loop in tape.head):
+        raise Unwritable("its body takes dot, norm or slice_mean: that belongs to a measured hyperparameter")
 
 
 def step_lines(rule) -> tuple[str, str]:
@@ -244,9 +268,10 @@ def descend(rule) -> str:
     number is not sane, FULL when history is, SEARCH when `step`, the step size of the search if it is
     positive, fails its test.
 
-    `counts` holds the iteration reached, rows of history, their stride, trials of the search, and whether
-    one is under way, at the indices of these names; it and `values` are written as the loop goes, so that
-    they are right also when the objective raises.
+    Vectors are flat; `shape` is that of x, for the slices of centralisation. `counts` holds the iteration
+    reached, rows of history, their stride, evaluations but those of the iterations, trials of the search,
+    and whether one is under way, at the indices of these names; it and `values` are written as the loop
+    goes, so that they are right also when the objective raises.
 
     The largest |gᵢ| and |xᵢ| are found among their bits (positive doubles are ordered as their bits
     are), which compilers vectorise and which shows inf and nan as well.
@@ -255,7 +280,7 @@ def descend(rule) -> str:
     unpack = "\n".join(f"a_{n} = slots[{i}]" for i, n in enumerate(rule.slots))
     keep = "" if rule.reports == rule.point else "old[1, i] = reported[i]"
     return f"""\
-def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
+def descend(rule, objective, a_{rule.point}, a_g, slots, shape, table, bounds, record):
     first, stop, tol, limit, euclidean, step, tested = bounds
     old, work, log, path, counts, values = record
     n = a_g.size
@@ -307,6 +332,7 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
             norm = sqrt(norm)
         if k & (stride - 1) == 0:
             log[rows, 0], log[rows, 1], log[rows, 2] = k, f, norm
+            log[rows, 3] = counts[OTHERS] + k + counts[TRIALS]
             for i in range(path.shape[1]):
                 path[rows, i] = reported[i]
             rows += 1

@@ -34,7 +34,7 @@ def compiled(method, problem):
         problem.objective(),
         method,
         problem.x0.copy(),
-        History(problem.dim),
+        History(problem.x0.shape),
         tol=-1.0,
         euclidean=False,
         every=STEPS,

@@ -86,17 +86,19 @@ class Problem:
     def objective(self) -> Objective:
         """The function and gradient with counts of their own, compiled where they can be."""
         if not self.compile:
-            return Objective(self.f, self.jac)
+            return Objective(self.f, self.jac, shape=self.x0.shape)
         from ..compiled import objective
 
-        return Objective(objective(self.f))
+        return Objective(objective(self.f), shape=self.x0.shape)
 
     def point(self, x: Any) -> np.ndarray:
-        """x as a vector of the problem's size, or ValueError."""
+        """x as an array of the problem's shape, or ValueError."""
         x = start(x)
+        if x.ndim > 1 and x.shape != self.x0.shape:
+            raise ValueError(f"{self.name} has variables of shape {self.x0.shape}, x0 has shape {x.shape}")
         if x.size != self.dim:
             raise ValueError(f"{self.name} has {self.dim} variable{'s' * (self.dim > 1)}, x0 has {x.size}")
-        return x
+        return x.reshape(self.x0.shape)
 
     @cached_property
     def _evaluate(self) -> Objective:

@@ -39,7 +39,7 @@ def rosenbrock_hess(x):
 
 def rosenbrock(n: int = 2) -> Problem:
     """Σ 100(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)², a curved valley; for n ≥ 4 there is a local minimiser near (−1, 1, ..., 1)."""
-    whole("rosenbrock", "n", n, 2)
+    n = whole("rosenbrock", "n", n, 2)
     return Problem(
         "rosenbrock",
         rosenbrock_fg,
@@ -443,7 +443,7 @@ def sphere_fg(x, g):
 
 def sphere(n: int = 2) -> Problem:
     """½‖x‖²."""
-    whole("sphere", "n", n)
+    n = whole("sphere", "n", n)
     return Problem(
         "sphere",
         sphere_fg,
@@ -476,7 +476,7 @@ def zakharov_hess(x):
 
 def zakharov(n: int = 2) -> Problem:
     """‖x‖² + S² + S⁴ with S = ½Σ i xᵢ: convex, and ever steeper along one direction."""
-    whole("zakharov", "n", n)
+    n = whole("zakharov", "n", n)
     return Problem(
         "zakharov",
         zakharov_fg,
@@ -510,7 +510,7 @@ def styblinski_tang_fg(x, g):
 
 def styblinski_tang(n: int = 2) -> Problem:
     """½Σ (xᵢ⁴ − 16xᵢ² + 5xᵢ): two wells in each coordinate."""
-    whole("styblinski_tang", "n", n)
+    n = whole("styblinski_tang", "n", n)
     return Problem(
         "styblinski_tang",
         styblinski_tang_fg,
@@ -534,7 +534,7 @@ def rastrigin_fg(x, g):
 
 def rastrigin(n: int = 2) -> Problem:
     """10n + Σ (xᵢ² − 10 cos 2πxᵢ): a bowl full of wells; those next to 0 are listed."""
-    whole("rastrigin", "n", n)
+    n = whole("rastrigin", "n", n)
     return Problem(
         "rastrigin",
         rastrigin_fg,
@@ -573,7 +573,7 @@ def dixon_price_hess(x):
 
 def dixon_price(n: int = 2) -> Problem:
     """(x₁ − 1)² + Σ i(2xᵢ² − xᵢ₋₁)²: two minima at xᵢ = 2^−(1 − 2/2ⁱ) where the last coordinate has either sign."""
-    whole("dixon_price", "n", n)
+    n = whole("dixon_price", "n", n)
     best = 2.0 ** (2.0 ** (1 - np.arange(1, n + 1)) - 1)
     mirrored = np.append(best[:-1], -best[-1])
     return Problem(

@@ -5,7 +5,7 @@ from math import cos, log, log1p, pi, sin, sinh, sqrt, tanh
 import numpy as np
 
 from .classics import lattice
-from .options import curvature, positive, seeded, whole
+from .options import curvature, positive, whole
 from .problem import Problem
 from .quadratics import haar
 
@@ -30,12 +30,10 @@ def worst_convex(n: int = 21, k: int | None = None, L: float = 1.0) -> Problem:
     L : float
         A bound on the curvature, sharp as k grows.
     """
-    whole("worst_convex", "n", n)
-    k = n if k is None else k
-    whole("worst_convex", "k", k)
+    n, L = whole("worst_convex", "n", n), positive("worst_convex", "L", L)
+    k = n if k is None else whole("worst_convex", "k", k)
     if k > n:
         raise ValueError(f"worst_convex: k = {k}; it must be at most n = {n}")
-    positive("worst_convex", "L", L)
     f, hess = _chain(n, k, L / 4, 2.0, 0.0)
     return Problem(
         "worst_convex",
@@ -45,7 +43,7 @@ def worst_convex(n: int = 21, k: int | None = None, L: float = 1.0) -> Problem:
         minimizers=(np.maximum(1 - np.arange(1, n + 1) / (k + 1), 0.0),),
         fstar=L / 8 * (1 / (k + 1) - 1),
         mu=L * sin(pi / (2 * (n + 1))) ** 2 if k == n else 0.0,
-        L=float(L),
+        L=L,
         box=((-0.5, 1.5), (-0.5, 1.5)),
         source=NESTEROV,
         compile=True,
@@ -65,11 +63,10 @@ def worst_strongly_convex(n: int = 50, mu: float = 1.0, L: float = 100.0) -> Pro
     mu, L : float
         Bounds on the curvature, sharp as n grows.
     """
-    whole("worst_strongly_convex", "n", n)
-    curvature("worst_strongly_convex", mu, L)
+    n, (mu, L) = whole("worst_strongly_convex", "n", n), curvature("worst_strongly_convex", mu, L)
     root = sqrt(L / mu)
     q = (root - 1) / (root + 1)
-    f, hess = _chain(n, n, (L - mu) / 4, (root + 3) / (root + 1), float(mu))
+    f, hess = _chain(n, n, (L - mu) / 4, (root + 3) / (root + 1), mu)
     return Problem(
         "worst_strongly_convex",
         f,
@@ -77,8 +74,8 @@ def worst_strongly_convex(n: int = 50, mu: float = 1.0, L: float = 100.0) -> Pro
         hess=hess,
         minimizers=(q ** np.arange(1, n + 1),),
         fstar=-(L - mu) / 8 * q,
-        mu=float(mu),
-        L=float(L),
+        mu=mu,
+        L=L,
         box=((-0.5, 1.5), (-0.5, 1.5)),
         source=NESTEROV,
         compile=True,
@@ -103,6 +100,11 @@ def lower_bound(k: int, L: float, distance: float) -> float:
     -------
     float
 
+    Raises
+    ------
+    ValueError
+        Where a number is out of its range.
+
     References
     ----------
     Nesterov, Lectures on Convex Optimization (2018) §2.1.
@@ -112,7 +114,7 @@ def lower_bound(k: int, L: float, distance: float) -> float:
     >>> lower_bound(1, L=8.0, distance=2.0)
     0.75
     """
-    whole("lower_bound", "k", k, 0)
+    k, L = whole("lower_bound", "k", k, 0), positive("lower_bound", "L", L)
     return 3 * L * distance**2 / (32 * (k + 1) ** 2)
 
 
@@ -134,6 +136,11 @@ def lower_bound_strongly_convex(k: int, mu: float, L: float, distance: float) ->
     -------
     float
 
+    Raises
+    ------
+    ValueError
+        Where a number is out of its range.
+
     References
     ----------
     Nesterov, Lectures on Convex Optimization (2018) §2.1.
@@ -143,8 +150,8 @@ def lower_bound_strongly_convex(k: int, mu: float, L: float, distance: float) ->
     >>> lower_bound_strongly_convex(1, mu=1, L=9, distance=2.0)
     1.0
     """
-    whole("lower_bound_strongly_convex", "k", k, 0)
-    curvature("lower_bound_strongly_convex", mu, L)
+    k = whole("lower_bound_strongly_convex", "k", k, 0)
+    mu, L = curvature("lower_bound_strongly_convex", mu, L)
     q = (sqrt(L / mu) - 1) / (sqrt(L / mu) + 1)
     return q ** (2 * k) * distance**2
 
@@ -225,10 +232,7 @@ def huber(n: int = 1, L: float = 1.0, tau: float = 1 / 21) -> Problem:
     tau : float
         Where the slope becomes constant.
     """
-    whole("huber", "n", n)
-    positive("huber", "L", L)
-    positive("huber", "tau", tau)
-    L, tau = float(L), float(tau)
+    n, L, tau = whole("huber", "n", n), positive("huber", "L", L), positive("huber", "tau", tau)
 
     def fg(x, g):
         f = 0.0
@@ -267,12 +271,9 @@ def log_cosh(n: int = 10, mu: float = 1.0, L: float = 100.0, seed: int | None = 
     seed : int, optional
         Of the rotation, uniform on the orthogonal group.
     """
-    whole("log_cosh", "n", n)
-    curvature("log_cosh", mu, L)
-    seeded("log_cosh", seed)
-    mu, L = float(mu), float(L)
+    n, (mu, L) = whole("log_cosh", "n", n), curvature("log_cosh", mu, L)
     a, s = np.geomspace(L, mu, n) - mu, np.linspace(1.0, 2.0, n)
-    turn = None if seed is None else np.ascontiguousarray(haar(n, np.random.default_rng(seed)))
+    turn = None if seed is None else np.ascontiguousarray(haar("log_cosh", n, seed))
 
     def fg(x, g):
         f = 0.0
@@ -327,7 +328,7 @@ def cosine_ripples_fg(x, g):
 
 def cosine_ripples(n: int = 2) -> Problem:
     """Σ cos(i xᵢ)/i² + 0.001‖x‖²: nonconvex with |f″| ≤ 1.002; a bowl full of ripples; the lowest wells are listed."""
-    whole("cosine_ripples", "n", n)
+    n = whole("cosine_ripples", "n", n)
     i = np.arange(1, n + 1)
     return Problem(
         "cosine_ripples",

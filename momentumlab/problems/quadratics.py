@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import unknown
-from .options import curvature, seeded, whole
+from .options import curvature, whole
 from .problem import Problem
 
 
@@ -41,13 +41,11 @@ def quadratic(
     seed : int, optional
         Of the rotation, uniform on the orthogonal group.
     """
-    whole("quadratic", "n", n)
-    curvature("quadratic", mu, L)
+    n, (mu, L) = whole("quadratic", "n", n), curvature("quadratic", mu, L)
     if spectrum not in SPECTRA:
         raise ValueError(f"quadratic: {unknown('spectrum', spectrum, SPECTRA)}")
-    seeded("quadratic", seed)
-    eigenvalues = SPECTRA[spectrum](n, float(mu), float(L)) if n > 1 else np.array([float(L)])
-    f, hess = _diagonal(eigenvalues) if seed is None else _dense(eigenvalues, np.random.default_rng(seed))
+    eigenvalues = SPECTRA[spectrum](n, mu, L) if n > 1 else np.array([L])
+    f, hess = _diagonal(eigenvalues) if seed is None else _dense(eigenvalues, haar("quadratic", n, seed))
     return Problem(
         "quadratic",
         f,
@@ -74,14 +72,14 @@ def _diagonal(eigenvalues):
     return fg, lambda x: np.diag(eigenvalues)
 
 
-def haar(n, rng):
+def haar(owner, n, seed):
     """A random rotation, uniform on the orthogonal group: QR of a Gaussian matrix, R's diagonal made positive."""
+    rng = np.random.default_rng(whole(owner, "seed", seed, 0))
     q, r = np.linalg.qr(rng.standard_normal((n, n)))
     return q * np.sign(np.diag(r))
 
 
-def _dense(eigenvalues, rng):
-    q = haar(eigenvalues.size, rng)
+def _dense(eigenvalues, q):
     h = (q * eigenvalues) @ q.T
     h = (h + h.T) / 2
 

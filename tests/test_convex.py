@@ -128,6 +128,22 @@ def end(method, x0, maxiter=1500):
     return r.history.x[-3:, 0]
 
 
+@pytest.mark.parametrize(
+    ("x", "value", "slope", "curvature"),
+    [
+        (-2, 50, -50, 25),
+        (0.5, 3.125, 12.5, 25),
+        (1, 12.5, 25, 1),
+        (1.5, 25.125, 25.5, 1),
+        (2, 38, 26, 25),
+        (3, 76.5, 51, 25),
+    ],
+)
+def test_the_three_pieces(x, value, slope, curvature):
+    p = ml.problem("lessard_recht_packard")
+    assert (p.fun([x]), p.grad([x])[0], p.hess(np.array([x]))[0, 0]) == (value, slope, curvature)
+
+
 def test_the_cycle_is_exact():
     def slope(x):
         return 25 * x if x < 1 else x + 24 if x < 2 else 25 * x - 24
@@ -140,7 +156,7 @@ def test_the_cycle_is_exact():
     assert [float(x) for x in CYCLE] == pytest.approx([0.6465, -1.8024, 2.1159], abs=6e-5)
 
 
-@pytest.mark.parametrize("x0", np.linspace(3.07, 3.46, 14))
+@pytest.mark.parametrize("x0", [*np.linspace(3.07, 3.46, 14), -4.2, 1.0, 5.5])  # an interval of reference, and others
 def test_tuned_heavy_ball_cycles(x0):
     assert sorted(end(ml.heavy_ball.tuned(mu=1, L=25), x0)) == pytest.approx(sorted(map(float, CYCLE)), abs=1e-13)
 

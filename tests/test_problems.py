@@ -5,6 +5,7 @@ import pytest
 
 import momentumlab as ml
 from momentumlab.objective import Objective
+from momentumlab.problems import classics
 
 CASES = [
     ("rosenbrock", {}),
@@ -13,6 +14,30 @@ CASES = [
     ("beale", {}),
     ("cosine_wells", {}),
     ("mccormick", {}),
+    ("booth", {}),
+    ("matyas", {}),
+    ("himmelblau", {}),
+    ("goldstein_price", {}),
+    ("six_hump_camel", {}),
+    ("three_hump_camel", {}),
+    ("branin", {}),
+    ("easom", {}),
+    ("sphere", {"n": 3}),
+    ("zakharov", {"n": 3}),
+    ("styblinski_tang", {}),
+    ("styblinski_tang", {"n": 5}),
+    ("rastrigin", {}),
+    ("dixon_price", {"n": 1}),
+    ("dixon_price", {"n": 5}),
+    ("worst_convex", {"n": 6}),
+    ("worst_convex", {"n": 1}),
+    ("worst_strongly_convex", {"n": 6}),
+    ("lessard_recht_packard", {}),
+    ("huber", {"n": 3, "L": 3.0, "tau": 1.0}),
+    ("log_cosh", {"n": 6}),
+    ("log_cosh", {"n": 6, "seed": 3}),
+    ("log_cosh", {"n": 1}),
+    ("cosine_ripples", {"n": 3}),
     ("quadratic", {"n": 6}),
     ("quadratic", {"n": 6, "seed": 3}),
     ("quadratic", {"n": 5, "spectrum": "chebyshev"}),
@@ -37,10 +62,166 @@ def test_derivatives_agree_with_differences(name, options):
 def test_minimisers_are_minimisers(name, options):
     p = ml.problem(name, **options)
     for m in p.minimizers:
-        assert np.abs(p.grad(m)).max() < 1e-12 * max(1, p.L or 1)
+        assert np.abs(p.grad(m)).max() < 1e-15 * np.linalg.norm(p.hess(m), 2) * max(1, np.abs(m).max())
         assert np.linalg.eigvalsh(p.hess(m)).min() > 0
         assert p.error(m) == 0
     assert min(abs(p.fun(m) - p.fstar) for m in p.minimizers) < 1e-12
+
+
+FORMULAS = {
+    "rosenbrock": lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2),
+    "stiff_quadratic": lambda x: (x[0] ** 2 + 100 * x[1] ** 2) / 2,
+    "beale": lambda x: sum((c - x[0] * (1 - x[1] ** i)) ** 2 for i, c in enumerate((1.5, 2.25, 2.625), 1)),
+    "cosine_wells": lambda x: -(1 + np.cos(x[0])) * (1 + np.cos(2 * x[1])),
+    "mccormick": lambda x: np.sin(x[0] + x[1]) + (x[0] - x[1]) ** 2 - 1.5 * x[0] + 2.5 * x[1] + 1,
+    "booth": lambda x: (x[0] + 2 * x[1] - 7) ** 2 + (2 * x[0] + x[1] - 5) ** 2,
+    "matyas": lambda x: 0.26 * (x[0] ** 2 + x[1] ** 2) - 0.48 * x[0] * x[1],
+    "himmelblau": lambda x: (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2,
+    "goldstein_price": lambda x: (
+        (1 + (x[0] + x[1] + 1) ** 2 * (19 - 14 * (x[0] + x[1]) + 3 * x[0] ** 2 + 6 * x[0] * x[1] + 3 * x[1] ** 2))
+        * (
+            30
+            + (2 * x[0] - 3 * x[1]) ** 2
+            * (18 - 32 * x[0] + 12 * x[0] ** 2 + 48 * x[1] - 36 * x[0] * x[1] + 27 * x[1] ** 2)
+        )
+    ),
+    "branin": lambda x: (
+        (x[1] - 5.1 / (4 * np.pi**2) * x[0] ** 2 + 5 / np.pi * x[0] - 6) ** 2
+        + 10 * (1 - 1 / (8 * np.pi)) * np.cos(x[0])
+        + 10
+    ),
+    "six_hump_camel": lambda x: (
+        (4 - 2.1 * x[0] ** 2 + x[0] ** 4 / 3) * x[0] ** 2 + x[0] * x[1] + (-4 + 4 * x[1] ** 2) * x[1] ** 2
+    ),
+    "three_hump_camel": lambda x: 2 * x[0] ** 2 - 1.05 * x[0] ** 4 + x[0] ** 6 / 6 + x[0] * x[1] + x[1] ** 2,
+    "easom": lambda x: -np.cos(x[0]) * np.cos(x[1]) * np.exp(-((x[0] - np.pi) ** 2) - (x[1] - np.pi) ** 2),
+    "sphere": lambda x: np.sum(x**2) / 2,
+    "zakharov": lambda x: np.sum(x**2) + sum((np.arange(1, x.size + 1) @ x / 2) ** p for p in (2, 4)),
+    "styblinski_tang": lambda x: np.sum(x**4 - 16 * x**2 + 5 * x) / 2,
+    "rastrigin": lambda x: 10 * x.size + np.sum(x**2 - 10 * np.cos(2 * np.pi * x)),
+    "dixon_price": lambda x: (x[0] - 1) ** 2 + np.arange(2, x.size + 1) @ (2 * x[1:] ** 2 - x[:-1]) ** 2,
+}
+"""The classics as their sources write them, for real and complex x."""
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_classics_are_their_formulas_and_gradients_are_exact(name):
+    """A complex step has no error of its own; what is left is rounding, most in Goldstein and Price's polynomial."""
+    p, formula = ml.problem(name), FORMULAS[name]
+    for x in np.random.default_rng(0).uniform(*np.transpose(p.box), (50, 2)):
+        value, g = Objective(formula, "cs")(x)
+        assert p.fun(x) == pytest.approx(value, rel=1e-13)
+        assert np.linalg.norm(p.grad(x) - g) < (2e-14 if name == "goldstein_price" else 2e-15) * np.linalg.norm(g)
+
+
+def test_every_classic_has_its_formula_here():
+    assert sorted(FORMULAS) == classics.__all__
+
+
+@pytest.mark.parametrize(
+    ("name", "x0"),
+    [
+        ("booth", (-5, 5)),
+        ("matyas", (10, -5)),
+        ("himmelblau", (0, 0)),
+        ("goldstein_price", (-0.5, 0.5)),
+        ("branin", (2.5, 7.5)),
+        ("six_hump_camel", (1, 1)),
+        ("three_hump_camel", (4, -4)),
+        ("easom", (2, 2)),
+        ("styblinski_tang", (1, 1)),
+        ("zakharov", (1, 1)),
+        ("rastrigin", (1, 1)),
+        ("dixon_price", (1, 1)),
+        ("sphere", (1, 1)),
+    ],
+)
+def test_starts_are_those_of_reference(name, x0):
+    assert ml.problem(name).x0.tolist() == list(x0)
+
+
+MINIMA = [
+    ("booth", (1, 3), 0),
+    ("matyas", (0, 0), 0),
+    ("himmelblau", (3, 2), 0),
+    ("himmelblau", (-2.805118087, 3.131312518), 0),
+    ("himmelblau", (-3.779310253, -3.283185991), 0),
+    ("himmelblau", (3.584428340, -1.848126527), 0),
+    ("goldstein_price", (0, -1), 3),
+    ("goldstein_price", (-0.6, -0.4), 30),
+    ("goldstein_price", (1.8, 0.2), 84),
+    ("goldstein_price", (1.2, 0.8), 840),
+    ("branin", (-np.pi, 12.275), 0.3978873577),
+    ("branin", (np.pi, 2.275), 0.3978873577),
+    ("branin", (3 * np.pi, 2.475), 0.3978873577),
+    ("six_hump_camel", (0.089842, -0.712656), -1.0316284535),
+    ("six_hump_camel", (-0.089842, 0.712656), -1.0316284535),
+    ("six_hump_camel", (1.703607, -0.796083), -0.2154638),
+    ("six_hump_camel", (-1.703607, 0.796083), -0.2154638),
+    ("six_hump_camel", (-1.607105, -0.568652), 2.1042503),
+    ("six_hump_camel", (1.607105, 0.568652), 2.1042503),
+    ("three_hump_camel", (0, 0), 0),
+    ("three_hump_camel", (1.747552, -0.873776), 0.2986384),
+    ("three_hump_camel", (-1.747552, 0.873776), 0.2986384),
+    ("easom", (np.pi, np.pi), -1),
+    ("styblinski_tang", (-2.903534, -2.903534), -39.1661657 * 2),
+    ("styblinski_tang", (-2.903534, -2.903534, -2.903534), -39.1661657 * 3),
+    ("styblinski_tang", (2.746803,), -25.0294467),
+    ("zakharov", (0, 0), 0),
+    ("rastrigin", (0, 0), 0),
+    ("rastrigin", (0.994959,), 0.9949591),
+    ("dixon_price", (1, 0.5**0.5), 0),
+    ("dixon_price", (1, 0.5**0.5, -(2**-0.75)), 0),
+    ("sphere", (0, 0), 0),
+]
+"""Points and values of reference, to the digits printed; the local values of the last two families are our own."""
+
+
+@pytest.mark.parametrize(("name", "point", "value"), MINIMA)
+def test_minima_are_those_of_reference(name, point, value):
+    p = ml.problem(name, n=len(point)) if len(point) != 2 else ml.problem(name)
+    nearest = min(p.minimizers, key=lambda m: np.abs(m - point).max())
+    assert nearest == pytest.approx(point, abs=6e-7)
+    assert p.fun(nearest) == pytest.approx(value, abs=1e-7)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in MINIMA}))
+def test_nothing_in_the_box_is_lower_than_the_least_value(name):
+    p = ml.problem(name)
+    (left, right), (low, high) = p.box
+    assert p.fstar == pytest.approx(min(map(p.fun, p.minimizers)), abs=1e-14)
+    assert min(p.fun([a, b]) for a in np.linspace(left, right, 60) for b in np.linspace(low, high, 60)) > p.fstar
+
+
+def test_goldstein_and_price_have_nine_critical_points():
+    p = ml.problem("goldstein_price")
+    minima = []
+    for s in (-1, 1, 2):
+        for t in (0, 1, 3):
+            x = np.array([3 * s + t, 2 * s - t]) / 5
+            assert np.abs(p.grad(x)).max() < 1e-15 * np.linalg.norm(p.hess(x), 2) * 2
+            minima += [(s, t, round(p.fun(x), 9))] if np.linalg.eigvalsh(p.hess(x)).min() > 0 else []
+    assert minima == [(-1, 0, 30), (-1, 3, 3), (2, 0, 840), (2, 3, 84)]
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+def test_dixon_and_prices_minimisers(n):
+    p = ml.problem("dixon_price", n=n)
+    best = [2 ** (-(2**i - 2) / 2**i) for i in range(1, n + 1)]
+    assert len(p.minimizers) == min(n, 2)
+    for m, last in zip(p.minimizers, (1, -1), strict=False):
+        assert m == pytest.approx([*best[:-1], last * best[-1]], rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "eigenvalues"),
+    [("booth", (2, 18)), ("matyas", (0.04, 1)), ("sphere", (1, 1)), ("easom", (3, 3))],
+)
+def test_curvature_at_the_minimiser_is_that_of_reference(name, eigenvalues):
+    p = ml.problem(name)
+    assert np.linalg.eigvalsh(p.hess(p.minimizers[0])) == pytest.approx(eigenvalues, rel=1e-13)
+    if name != "easom":
+        assert (p.mu, p.L) == eigenvalues
 
 
 @pytest.mark.parametrize(
@@ -78,13 +259,17 @@ def test_hessian_eigenvalues_at_beales_minimiser():
     assert np.linalg.eigvalsh(ml.problem("beale").hess([3, 0.5])) == pytest.approx([0.30146, 48.97979], abs=1e-5)
 
 
-def test_rosenbrocks_local_minimiser():
-    r = ml.minimize(ml.problem("rosenbrock", n=4), [-0.8, 0.6, 0.4, 0.1], ml.pid(), tol=1e-9)
-    assert r.x == pytest.approx([-0.775659, 0.613093, 0.382063, 0.145972], abs=1e-6)
-    assert r.fun == pytest.approx(3.701429, abs=1e-6)
+@pytest.mark.parametrize(("n", "value"), [(4, 3.701429), (6, 3.973941), (10, 3.986579)])
+def test_rosenbrocks_local_minimiser(n, value):
+    p = ml.problem("rosenbrock", n=n)
+    r = ml.minimize(p, [-1.0, *np.ones(n - 1)], ml.heavy_ball(lr=5e-4), tol=1e-9)
+    assert r.fun == pytest.approx(value, abs=1e-6)
+    assert np.linalg.eigvalsh(p.hess(r.x)).min() > 0
+    if n == 4:
+        assert r.x == pytest.approx([-0.775659, 0.613093, 0.382063, 0.145972], abs=1e-6)
 
 
-@pytest.mark.parametrize("spectrum", ["log", "linear", "two_point", "chebyshev"])
+@pytest.mark.parametrize("spectrum", ["log", "linear", "two_point", "clusters", "chebyshev"])
 @pytest.mark.parametrize("seed", [None, 0])
 def test_quadratics_have_the_spectrum_they_were_asked_for(spectrum, seed):
     p = ml.problem("quadratic", n=20, mu=0.5, L=30, spectrum=spectrum, seed=seed)
@@ -94,12 +279,32 @@ def test_quadratics_have_the_spectrum_they_were_asked_for(spectrum, seed):
     assert (p.mu, p.L) == pytest.approx((0.5, 30)) or spectrum == "chebyshev"
 
 
+def test_a_quadratic_is_by_default_the_instance_that_rates_are_measured_on():
+    p = ml.problem("quadratic")
+    assert np.diag(p.hess(p.x0)) == pytest.approx([100 ** (i / 49) for i in range(50)], rel=1e-14)
+    assert p.x0.tolist() == [1.0] * 50 and not p.minimizers[0].any()
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 20, 101])
+def test_clusters_are_tight_and_reach_both_ends(n):
+    eigenvalues = np.diag(ml.problem("quadratic", n=n, mu=0.3, L=70, spectrum="clusters").hess(np.ones(n)))
+    assert (eigenvalues[0], eigenvalues[-1]) == (0.3, 70.0)
+    gaps = np.diff(np.log(eigenvalues)) / np.log(70 / 0.3)
+    wide = gaps[gaps > 0.2]
+    assert len(wide) == min(n, 5) - 1 and gaps[gaps <= 0.2].sum() < 0.003
+    assert gaps.min() > 0
+
+
 def test_known_constants_bound_the_hessian():
     rng = np.random.default_rng(0)
-    for name in ("stiff_quadratic", "cosine_wells", "mccormick", "quadratic"):
+    for name in ml.problems():
         p = ml.problem(name)
         for x in rng.uniform(-5, 5, (50, p.dim)):
-            assert np.linalg.norm(p.hess(x), 2) <= p.L * (1 + 1e-12)
+            eigenvalues = np.linalg.eigvalsh(p.hess(x))
+            if p.L is not None:
+                assert np.abs(eigenvalues).max() <= p.L * (1 + 1e-12)
+            if p.mu is not None:
+                assert eigenvalues.min() >= p.mu * (1 - 1e-12) - 1e-16 * np.abs(eigenvalues).max()
 
 
 @pytest.mark.parametrize(
@@ -112,6 +317,13 @@ def test_known_constants_bound_the_hessian():
         (lambda: ml.problem("quadratic", mu=3, L=2), "they must be numbers that satisfy 0 < mu <= L"),
         (lambda: ml.problem("quadratic", spectrum="lgo"), "did you mean 'log'"),
         (lambda: ml.problem("quadratic", n=0), "n = 0"),
+        (lambda: ml.problem("quadratic", n=True), "n = True; it must be a whole number, 1 or larger"),
+        (lambda: ml.problem("quadratic", L=np.inf), "mu = 1.0, L = inf; they must be numbers"),
+        (lambda: ml.problem("quadratic", seed=-1), "seed = -1; it must be a whole number, 0 or larger"),
+        (lambda: ml.problem("quadratic", L=10**400), "they must be numbers that satisfy 0 < mu <= L"),
+        (lambda: ml.problem("sphere", n=2.0), "sphere: n = 2.0; it must be a whole number, 1 or larger"),
+        (lambda: ml.problem("zakharov", n="3"), "zakharov: n = '3'; it must be a whole number, 1 or larger"),
+        (lambda: ml.problem("booth", n=2), "problem booth: there is no option 'n'"),
     ],
 )
 def test_bad_options_are_refused_with_a_sentence(make, says):

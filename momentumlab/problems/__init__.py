@@ -6,10 +6,10 @@ from inspect import signature
 from typing import Any
 
 from ..errors import unknown
-from . import classics, quadratics
+from . import classics, convex, quadratics
 from .problem import Problem
 
-COLLECTIONS = (quadratics, classics)
+COLLECTIONS = (quadratics, classics, convex)
 
 
 def problems() -> dict[str, Callable[..., Problem]]:

@@ -3,18 +3,31 @@
 import numpy as np
 
 from ..errors import unknown
+from .options import curvature, whole
 from .problem import Problem
+
+
+def clustered(n, mu, L):
+    """Five clusters, geometric between μ and L like `log`; each is a five-hundredth of the gap to the next wide."""
+    i = np.arange(n)
+    place = 5 * i // n + i / (100 * n)
+    t = place / place[-1]
+    return mu ** (1 - t) * L**t
+
 
 SPECTRA = {
     "log": lambda n, mu, L: np.geomspace(mu, L, n),
     "linear": lambda n, mu, L: np.linspace(mu, L, n),
     "two_point": lambda n, mu, L: np.where(np.arange(n) < (n + 1) // 2, mu, L),
+    "clusters": clustered,
     "chebyshev": lambda n, mu, L: (L + mu) / 2 - (L - mu) / 2 * np.cos((2 * np.arange(1, n + 1) - 1) * np.pi / (2 * n)),
 }
 """Eigenvalues on [μ, L], by name; two_point is the worst case of stationary methods."""
 
 
-def quadratic(n=50, mu=1.0, L=100.0, spectrum="log", seed=None):
+def quadratic(
+    n: int = 50, mu: float = 1.0, L: float = 100.0, spectrum: str = "log", seed: int | None = None
+) -> Problem:
     """½xᵀHx with eigenvalues on [μ, L]: diagonal, or turned by a random rotation where a seed is given.
 
     Parameters
@@ -28,16 +41,11 @@ def quadratic(n=50, mu=1.0, L=100.0, spectrum="log", seed=None):
     seed : int, optional
         Of the rotation, uniform on the orthogonal group.
     """
-    if not (isinstance(n, int) and n >= 1):
-        raise ValueError(f"quadratic: n = {n!r}; it must be a whole number, 1 or larger")
-    if not all(isinstance(v, (int, float)) for v in (mu, L)) or not 0 < mu <= L < np.inf:
-        raise ValueError(f"quadratic: mu = {mu!r}, L = {L!r}; they must be numbers that satisfy 0 < mu <= L")
+    n, (mu, L) = whole("quadratic", "n", n), curvature("quadratic", mu, L)
     if spectrum not in SPECTRA:
         raise ValueError(f"quadratic: {unknown('spectrum', spectrum, SPECTRA)}")
-    if not (seed is None or (isinstance(seed, int) and seed >= 0)):
-        raise ValueError(f"quadratic: seed = {seed!r}; it must be a whole number, 0 or larger, or None")
-    eigenvalues = SPECTRA[spectrum](n, float(mu), float(L)) if n > 1 else np.array([float(L)])
-    f, hess = _diagonal(eigenvalues) if seed is None else _dense(eigenvalues, np.random.default_rng(seed))
+    eigenvalues = SPECTRA[spectrum](n, mu, L) if n > 1 else np.array([L])
+    f, hess = _diagonal(eigenvalues) if seed is None else _dense(eigenvalues, haar("quadratic", n, seed))
     return Problem(
         "quadratic",
         f,
@@ -64,9 +72,14 @@ def _diagonal(eigenvalues):
     return fg, lambda x: np.diag(eigenvalues)
 
 
-def _dense(eigenvalues, rng):
-    q, r = np.linalg.qr(rng.standard_normal((eigenvalues.size, eigenvalues.size)))
-    q *= np.sign(np.diag(r))
+def haar(owner, n, seed):
+    """A random rotation, uniform on the orthogonal group: QR of a Gaussian matrix, R's diagonal made positive."""
+    rng = np.random.default_rng(whole(owner, "seed", seed, 0))
+    q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    return q * np.sign(np.diag(r))
+
+
+def _dense(eigenvalues, q):
     h = (q * eigenvalues) @ q.T
     h = (h + h.T) / 2
 

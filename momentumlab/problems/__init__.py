@@ -6,10 +6,10 @@ from inspect import signature
 from typing import Any
 
 from ..errors import unknown
-from . import classics, quadratics
+from . import classics, more_garbow_hillstrom, quadratics
 from .problem import Problem
 
-COLLECTIONS = (quadratics, classics)
+COLLECTIONS = (quadratics, classics, more_garbow_hillstrom)
 
 
 def problems() -> dict[str, Callable[..., Problem]]:

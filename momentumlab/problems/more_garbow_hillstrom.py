@@ -58,8 +58,8 @@ def _check(problem: str, option: str, value: Any, low: int, high: float = np.inf
     if isinstance(value, int) and low <= value <= high and value % step == 0:
         return
     kind = "a whole number" if step == 1 else f"a multiple of {step}"
-    range_ = f"{low} or larger" if high == np.inf else f"from {low} to {high}"
-    raise ValueError(f"{problem}: {option} = {short(value)}; it must be {kind}, {range_}")
+    bounds = f"{low} or larger" if high == np.inf else f"from {low} to {high}"
+    raise ValueError(f"{problem}: {option} = {short(value)}; it must be {kind}, {bounds}")
 
 
 # ------------------------------------------------------------------ two variables
@@ -415,7 +415,10 @@ def biggs_exp6_fg(x, g):
 
 
 def biggs_exp6() -> Problem:
-    """Σ (x₃e^−tᵢx₁ − x₄e^−tᵢx₂ + x₆e^−tᵢx₅ − yᵢ)², tᵢ = i/10, yᵢ = e^−tᵢ − 5e^−10tᵢ + 3e^−4tᵢ, i = 1, ..., 13."""
+    """Σ (x₃e^−tᵢx₁ − x₄e^−tᵢx₂ + x₆e^−tᵢx₅ − yᵢ)², tᵢ = i/10, yᵢ = e^−tᵢ − 5e^−10tᵢ + 3e^−4tᵢ, i = 1, ..., 13.
+
+    Gradients keep x₁ = x₅ and x₃ = x₆, as they are at the start, and so lead to a saddle where f = 5.65565·10⁻³.
+    """
     return _numbered(
         18,
         biggs_exp6_fg,
@@ -878,7 +881,11 @@ def _chebyquad(m):
 
 
 def chebyquad(n: int = 8, m: int | None = None) -> Problem:
-    """Σ (Σ Tᵢ(xⱼ)/n − ∫ Tᵢ)², i = 1, ..., m, Chebyshev's polynomials on [0, 1]. m is n unless given."""
+    """Σ (Σ Tᵢ(xⱼ)/n − ∫ Tᵢ)², i = 1, ..., m, Chebyshev's polynomials on [0, 1]. m is n unless given.
+
+    For n = m = 10 the start leads to the minimum that the paper lists, 6.50395·10⁻³; the least one known is
+    4.77271·10⁻³.
+    """
     _check("chebyquad", "n", n, 1)
     m = n if m is None else m
     _check("chebyquad", "m", m, n)

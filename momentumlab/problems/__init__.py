@@ -6,10 +6,10 @@ from inspect import signature
 from typing import Any
 
 from ..errors import unknown
-from . import classics, convex, quadratics
+from . import classics, convex, more_garbow_hillstrom, quadratics
 from .problem import Problem
 
-COLLECTIONS = (quadratics, classics, convex)
+COLLECTIONS = (quadratics, classics, convex, more_garbow_hillstrom)
 
 
 def problems() -> dict[str, Callable[..., Problem]]:

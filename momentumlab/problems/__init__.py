@@ -6,10 +6,10 @@ from inspect import signature
 from typing import Any
 
 from ..errors import unknown
-from . import classics, quadratics
+from . import classics, quadratics, regression
 from .problem import Problem
 
-COLLECTIONS = (quadratics, classics)
+COLLECTIONS = (quadratics, classics, regression)
 
 
 def problems() -> dict[str, Callable[..., Problem]]:

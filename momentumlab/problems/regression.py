@@ -58,7 +58,7 @@ def logistic(
     if not isinstance(weight_decay, (int, float)) or not 0 <= weight_decay < np.inf:
         raise ValueError(f"logistic: weight_decay = {short(weight_decay)}; it must be a number, 0 or larger")
     A = _samples("logistic", A)
-    A = _labelled(_targets("logistic", A, b, labels=True), A)
+    A = _scaled(_labels("logistic", A, b), A)
     (N, d), lam = A.shape, float(weight_decay)
     components = _logistic_components(A, lam)
     p = Problem(
@@ -206,7 +206,7 @@ def _logistic_hess(A: Any, weight_decay: float) -> Callable:
     def hess(x):
         margins = A @ x
         curvatures = np.exp(-np.logaddexp(0.0, margins) - np.logaddexp(0.0, -margins)) / margins.size
-        rows = _labelled(np.sqrt(curvatures), A)
+        rows = _scaled(np.sqrt(curvatures), A)
         gram = rows.T @ rows
         return (gram.toarray() if _is_sparse(A) else gram) + weight_decay * np.eye(x.size)
 
@@ -269,21 +269,26 @@ def _samples(owner: str, A: Any) -> Any:
     return A
 
 
-def _targets(owner: str, A: Any, b: Any, labels: bool = False) -> np.ndarray:
-    """b as a vector of float64, a number or a label for each row of A."""
+def _targets(owner: str, A: Any, b: Any) -> np.ndarray:
+    """b as a vector of float64, a number for each row of A."""
     b, N = np.asarray(b), A.shape[0]
     if b.shape != (N,):
         raise ValueError(f"{owner}: b has shape {b.shape}; A has {N} rows, so it must be ({N},)")
-    found = np.unique(b).tolist()
-    if labels and not set(found) <= {-1, 1}:
-        hint = ": give 2 * b - 1" if set(found) <= {0, 1} else ""
-        raise ValueError(f"{owner}: b has the labels {short(found)}; they must be -1 and 1{hint}")
     if b.dtype.kind not in "fiub" or not np.isfinite(b).all():
         raise ValueError(f"{owner}: b = {short(b)}; it must be finite numbers")
     return b.astype(float)
 
 
-def _labelled(b: np.ndarray, A: Any) -> Any:
+def _labels(owner: str, A: Any, b: Any) -> np.ndarray:
+    b = _targets(owner, A, b)
+    found = set(b.tolist())
+    if not found <= {-1, 1}:
+        listed, hint = ", ".join(f"{v:g}" for v in sorted(found)[:8]), ": give 2 * b - 1" * (found <= {0, 1})
+        raise ValueError(f"{owner}: b has the labels {listed}; they must be -1 and 1{hint}")
+    return b
+
+
+def _scaled(b: np.ndarray, A: Any) -> Any:
     """diag(b)A."""
     if not _is_sparse(A):
         return b[:, None] * A

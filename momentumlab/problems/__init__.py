@@ -6,10 +6,10 @@ from inspect import signature
 from typing import Any
 
 from ..errors import unknown
-from . import classics, convex, more_garbow_hillstrom, quadratics
+from . import classics, convex, more_garbow_hillstrom, quadratics, regression
 from .problem import Problem
 
-COLLECTIONS = (quadratics, classics, convex, more_garbow_hillstrom)
+COLLECTIONS = (quadratics, classics, convex, regression, more_garbow_hillstrom)
 
 
 def problems() -> dict[str, Callable[..., Problem]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import short
 from ..objective import Objective, start
+from .frameworks import by_jax, by_torch
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,9 @@ class Problem:
         Whether `f` is a plain ``f(x, g)`` in Numba's subset of Python, to be compiled at its first use.
     recipe : tuple
         The name and options that `problem` made it from.
+    sampler : callable, optional
+        Where runs see samples of f: called at the start of each run, it returns a fresh function of x with the value
+        ``(f, gradient)``, which that run evaluates. `fun`, `grad`, `error` and `floor` stay those of `f`.
 
     Examples
     --------
@@ -61,16 +65,81 @@ class Problem:
     source: str = ""
     compile: bool = field(default=False, repr=False)
     recipe: tuple[Any, ...] = field(default=(), repr=False)
+    sampler: Callable[[], Callable] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not callable(self.f):
             raise TypeError(f"Problem {self.name}: f = {short(self.f)} is not callable")
+        if not (self.sampler is None or callable(self.sampler)):
+            raise TypeError(f"Problem {self.name}: sampler = {short(self.sampler)} is not callable")
         if not isinstance(self.minimizers, (tuple, list)):
             raise TypeError(f"Problem {self.name}: minimizers = {short(self.minimizers)}; give a tuple of points")
         if not isinstance(self.fstar, (int, float)):
             raise TypeError(f"Problem {self.name}: fstar = {short(self.fstar)}; give a number, or leave it out")
         object.__setattr__(self, "x0", start(self.x0))
         object.__setattr__(self, "minimizers", tuple(start(m) for m in self.minimizers))
+
+    @classmethod
+    def from_torch(cls, f: Callable, x0: Any, *, name: str | None = None, **known: Any) -> "Problem":
+        """A problem from a function written in torch, differentiated there.
+
+        Parameters
+        ----------
+        f : callable
+            Of a tensor of float64, shape (n,), which returns a tensor of one number.
+        x0 : array_like or tensor of shape (n,)
+            The start; f is given tensors on its device.
+        name : str, optional
+            That of f, if it is left out.
+        **known
+            What else is known about it, as in `Problem`.
+
+        Raises
+        ------
+        ImportError
+            Where torch is not installed.
+        TypeError, ValueError
+            As it is evaluated, where f does not return one number or does not depend on x.
+
+        Examples
+        --------
+        >>> import torch  # doctest: +SKIP
+        >>> def bowl(x):
+        ...     return torch.sum((x - 3) ** 2)
+        >>> Problem.from_torch(bowl, [0.0, 1.0], fstar=0.0).grad([0.0, 1.0])  # doctest: +SKIP
+        array([-6., -4.])
+        """
+        return cls(_name(f, name), *by_torch(f, x0), jac=True, **known)
+
+    @classmethod
+    def from_jax(cls, f: Callable, x0: Any, *, name: str | None = None, **known: Any) -> "Problem":
+        """A problem from a function written in JAX, differentiated and compiled there, in double precision.
+
+        Parameters
+        ----------
+        f : callable
+            Of a JAX array of float64, shape (n,), which returns one number.
+        x0 : array_like of shape (n,)
+            The start.
+        name : str, optional
+            That of f, if it is left out.
+        **known
+            What else is known about it, as in `Problem`.
+
+        Raises
+        ------
+        ImportError
+            Where JAX is not installed.
+
+        Examples
+        --------
+        >>> import jax.numpy as jnp  # doctest: +SKIP
+        >>> def bowl(x):
+        ...     return jnp.sum((x - 3) ** 2)
+        >>> Problem.from_jax(bowl, [0.0, 1.0], fstar=0.0).grad([0.0, 1.0])  # doctest: +SKIP
+        array([-6., -4.])
+        """
+        return cls(_name(f, name), by_jax(f), x0, jac=True, **known)
 
     def __reduce__(self) -> Any:
         """By name and options, where it has them: its functions may be closures."""
@@ -84,7 +153,10 @@ class Problem:
         return self.x0.size
 
     def objective(self) -> Objective:
-        """The function and gradient with counts of their own, compiled where they can be."""
+        """What one run evaluates, with counts of its own: samples where there is a `sampler`, else the function."""
+        return Objective(self.sampler(), jac=True) if self.sampler else self._exact()
+
+    def _exact(self) -> Objective:
         if not self.compile:
             return Objective(self.f, self.jac, shape=self.x0.shape)
         from ..compiled import objective
@@ -102,7 +174,7 @@ class Problem:
 
     @cached_property
     def _evaluate(self) -> Objective:
-        return self.objective()
+        return self._exact()
 
     def fun(self, x: Any) -> float:
         """f(x)."""
@@ -122,6 +194,12 @@ class Problem:
     def error(self, x: Any) -> float:
         """f(x) above `floor`."""
         return self.fun(x) - self.floor(x)
+
+
+def _name(f: Callable, name: str | None) -> str:
+    if not callable(f):
+        raise TypeError(f"f = {short(f)} is not callable")
+    return name or str(getattr(f, "__name__", type(f).__name__))
 
 
 def _remake(name: str, options: dict[str, Any]) -> Problem:

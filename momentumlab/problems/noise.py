@@ -1,0 +1,94 @@
+"""Noise: exact gradients made noisy, and a gradient that drifts."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import short
+from .draws import generator
+from .problem import Problem
+
+
+def noisy(problem: Problem, sigma: float, rng: Any) -> Problem:
+    """A problem whose runs see ∇f + σξ, ξ ~ N(0, I), and f itself.
+
+    Parameters
+    ----------
+    problem : Problem
+    sigma : float
+        The standard deviation in each component.
+    rng : int or numpy.random.Generator
+        From a number every run sees the same noise, a generator goes on from run to run.
+
+    Returns
+    -------
+    Problem
+        Its `fun`, `grad` and `error` are exact.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where `problem` is none, `sigma` is negative, or `rng` is neither.
+
+    Examples
+    --------
+    >>> from momentumlab import heavy_ball, minimize, problem
+    >>> p = noisy(problem("stiff_quadratic"), sigma=0.1, rng=0)
+    >>> r = minimize(p, method=heavy_ball(lr=0.001), tol=0, maxiter=2000)
+    >>> p.error(r.x) < 1e-2
+    True
+    """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"noisy: {short(problem)} is not a problem; give one, such as problem('beale')")
+    _check_sigma("noisy", sigma)
+    generator("noisy", rng)
+
+    def sampler():
+        objective, stream = problem.objective(), generator("noisy", rng)
+
+        def sampled(x):
+            f, g = objective(x)
+            return f, g + sigma * stream.standard_normal(g.shape)
+
+        return sampled
+
+    return replace(problem, name=f"noisy_{problem.name}", sampler=sampler, recipe=())
+
+
+def drift(steps: int, c: float, sigma: float, rng: Any, n: int = 1) -> np.ndarray:
+    """Gradients gₜ = ct + σξₜ, t = 1, 2, ..., that no method moves: what an average makes of a drift and of noise.
+
+    Parameters
+    ----------
+    steps : int
+    c : float
+        The drift from one gradient to the next.
+    sigma : float
+        The standard deviation of the noise.
+    rng : int or numpy.random.Generator
+        Of the noise.
+    n : int
+        The number of components, whose noises are independent.
+
+    Returns
+    -------
+    array of shape (steps, n)
+
+    Examples
+    --------
+    An average whose weights fall off by β lags βc/(1 − β) behind.
+
+    >>> m = 0.0
+    >>> for g in drift(500, c=1.0, sigma=0.0, rng=0):
+    ...     m = 0.9 * m + 0.1 * g
+    >>> (g - m).round(6)
+    array([9.])
+    """
+    _check_sigma("drift", sigma)
+    return c * np.arange(1.0, steps + 1)[:, None] + sigma * generator("drift", rng).standard_normal((steps, n))
+
+
+def _check_sigma(owner: str, sigma: Any) -> None:
+    if not isinstance(sigma, (int, float)) or not 0 <= sigma < np.inf:
+        raise ValueError(f"{owner}: sigma = {short(sigma)}; it must be a number, 0 or larger")

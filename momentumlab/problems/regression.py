@@ -1,0 +1,313 @@
+"""Regression on data: logistic and least squares, whole or in batches."""
+
+import dataclasses
+from collections.abc import Callable
+from math import exp, log1p
+from typing import Any
+
+import numpy as np
+
+from ..errors import short
+from .finite_sums import in_batches
+from .problem import Problem
+
+
+def logistic(
+    A: Any,
+    b: Any,
+    weight_decay: float = 0.01,
+    *,
+    solve: bool = False,
+    batch: int | None = None,
+    rng: Any = None,
+    replace: bool = False,
+) -> Problem:
+    """(1/N) Σ log(1 + exp(−bᵢaᵢᵀx)) + ½λ‖x‖²: logistic regression.
+
+    Parameters
+    ----------
+    A : array_like or SciPy sparse of shape (N, d)
+        A sample aᵢ a row; sparse data stay sparse.
+    b : array_like of shape (N,)
+        Labels, −1 and 1.
+    weight_decay : float
+        λ, which is also μ; L is λ + λmax(AᵀA)/4N.
+    solve : bool
+        Whether to find the minimiser and `fstar`, which takes some Hessians; λ must be larger than 0.
+    batch, rng, replace
+        As in `finite_sum`.
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where the data are not finite numbers of these shapes, or the labels are others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from momentumlab import minimize, nesterov
+    >>> A = np.array([[1.0, 2.0], [0.0, 1.0], [-1.0, 1.0], [-2.0, 0.0]])
+    >>> p = logistic(A, [1, 1, -1, -1], weight_decay=0.1)
+    >>> minimize(p, method=nesterov.tuned(mu=p.mu, L=p.L)).x.round(4)
+    array([1.3231, 0.5438])
+    """
+    if not isinstance(weight_decay, (int, float)) or not 0 <= weight_decay < np.inf:
+        raise ValueError(f"logistic: weight_decay = {short(weight_decay)}; it must be a number, 0 or larger")
+    A = _samples("logistic", A)
+    A = _scaled(_labels("logistic", A, b), A)
+    (N, d), lam = A.shape, float(weight_decay)
+    components = _logistic_components(A, lam)
+    p = Problem(
+        "logistic",
+        _logistic_csr(A.data, A.indices, A.indptr, lam) if _is_sparse(A) else _logistic_dense(A, lam),
+        np.zeros(d),
+        hess=_logistic_hess(A, lam),
+        mu=lam or None,
+        L=lam + _largest_eigenvalue(A) / (4 * N),
+        compile=True,
+        sampler=in_batches("logistic", components, N, batch, rng, replace),
+    )
+    return _solved(p, lambda x: components(x, np.arange(N))) if solve else p
+
+
+def synthetic_logistic(N: int = 200, d: int = 20, weight_decay: float = 0.01, seed: int = 0) -> Problem:
+    """(1/N) Σ log(1 + exp(−bᵢaᵢᵀx)) + ½λ‖x‖²: Gaussian data, labels by a hyperplane with noise.
+
+    Parameters
+    ----------
+    N, d : int
+        Numbers of samples and of variables.
+    weight_decay : float
+        λ, larger than 0.
+    seed : int
+        Of the data: A and a direction θ, then the labels sign(Aθ + ½ξ), all normal.
+    """
+    for name, value, least in (("N", N, 1), ("d", d, 1), ("seed", seed, 0)):
+        if not (isinstance(value, int) and value >= least):
+            raise ValueError(
+                f"synthetic_logistic: {name} = {short(value)}; it must be a whole number, {least} or larger"
+            )
+    rng = np.random.default_rng(seed)
+    A, direction, noise = rng.standard_normal((N, d)), rng.standard_normal(d), rng.standard_normal(N)
+    b = np.where(A @ direction + 0.5 * noise > 0, 1.0, -1.0)
+    return dataclasses.replace(logistic(A, b, weight_decay, solve=True), name="synthetic_logistic")
+
+
+def least_squares(
+    A: Any,
+    b: Any,
+    *,
+    batch: int | None = None,
+    rng: Any = None,
+    replace: bool = False,
+) -> Problem:
+    """‖Ax − b‖²/2N: linear least squares.
+
+    Parameters
+    ----------
+    A : array_like of shape (N, d)
+    b : array_like of shape (N,)
+    batch, rng, replace
+        As in `finite_sum`.
+
+    Returns
+    -------
+    Problem
+        With its minimiser, that of least norm, and μ and L, the extreme eigenvalues of AᵀA/N.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where the data are not finite numbers of these shapes.
+
+    Examples
+    --------
+    >>> p = least_squares([[1.0, 0.0], [0.0, 2.0], [1.0, 2.0]], [1.0, 2.0, 3.0])
+    >>> p.minimizers[0].round(6), round(p.mu, 6), round(p.L, 6)
+    (array([1., 1.]), 0.464816, 2.868517)
+    """
+    if _is_sparse(A):
+        raise TypeError("least_squares: A is sparse; give A.toarray()")
+    A = _samples("least_squares", A)
+    b = _targets("least_squares", A, b)
+    N, d = A.shape
+    x, _, rank, singular = np.linalg.lstsq(A, b)
+    fg, gram = _squares(A, b), A.T @ A / N
+    return Problem(
+        "least_squares",
+        fg,
+        np.zeros(d),
+        hess=lambda x: gram.copy(),
+        minimizers=(x,),
+        fstar=float(fg(x, np.empty(d))),
+        mu=float(singular[-1] ** 2 / N) if rank == d else None,
+        L=float(singular[0] ** 2 / N),
+        compile=True,
+        sampler=in_batches("least_squares", _squares_components(A, b), N, batch, rng, replace),
+    )
+
+
+# ------------------------------------------------------------------ the functions; A holds bᵢaᵢ for the logistic ones
+
+
+def _logistic_dense(A: np.ndarray, weight_decay: float) -> Callable:
+    def fg(x, g):
+        weights = A @ x
+        f = 0.0
+        for i in range(weights.size):
+            margin = weights[i]
+            e = exp(-abs(margin))
+            f += log1p(e) + max(-margin, 0.0)
+            weights[i] = (e if margin > 0 else 1.0) / (1.0 + e)
+        g[:] = weight_decay * x - A.T @ weights / weights.size
+        return f / weights.size + 0.5 * weight_decay * (x @ x)
+
+    return fg
+
+
+def _logistic_csr(data: np.ndarray, columns: np.ndarray, starts: np.ndarray, weight_decay: float) -> Callable:
+    N = starts.size - 1
+
+    def fg(x, g):
+        f, ridge = 0.0, 0.0
+        for j in range(x.size):
+            g[j] = weight_decay * x[j]
+            ridge += 0.5 * x[j] * g[j]
+        for i in range(N):
+            margin = 0.0
+            for k in range(starts[i], starts[i + 1]):
+                margin += data[k] * x[columns[k]]
+            e = exp(-abs(margin))
+            f += log1p(e) + max(-margin, 0.0)
+            weight = (e if margin > 0 else 1.0) / (1.0 + e) / N
+            for k in range(starts[i], starts[i + 1]):
+                g[columns[k]] -= weight * data[k]
+        return f / N + ridge
+
+    return fg
+
+
+def _logistic_components(A: Any, weight_decay: float) -> Callable:
+    def components(x, indices):
+        rows = A[indices]
+        margins = rows @ x
+        weights = np.exp(-np.logaddexp(0.0, margins))
+        f = np.mean(np.logaddexp(0.0, -margins)) + 0.5 * weight_decay * (x @ x)
+        return f, weight_decay * x - rows.T @ weights / indices.size
+
+    return components
+
+
+def _logistic_hess(A: Any, weight_decay: float) -> Callable:
+    def hess(x):
+        margins = A @ x
+        curvatures = np.exp(-np.logaddexp(0.0, margins) - np.logaddexp(0.0, -margins)) / margins.size
+        rows = _scaled(np.sqrt(curvatures), A)
+        gram = rows.T @ rows
+        return (gram.toarray() if _is_sparse(A) else gram) + weight_decay * np.eye(x.size)
+
+    return hess
+
+
+def _squares(A: np.ndarray, b: np.ndarray) -> Callable:
+    def fg(x, g):
+        residuals = A @ x - b
+        g[:] = A.T @ residuals / b.size
+        return 0.5 * (residuals @ residuals) / b.size
+
+    return fg
+
+
+def _squares_components(A: np.ndarray, b: np.ndarray) -> Callable:
+    def components(x, indices):
+        g = np.empty(x.size)
+        return _squares(A[indices], b[indices])(x, g), g
+
+    return components
+
+
+def _solved(p: Problem, fg: Callable) -> Problem:
+    """The problem with its minimiser, a root of the gradient; fg, its (f, ∇f), needs no compiling."""
+    if not p.mu:
+        raise ValueError(f"{p.name}: solve needs weight_decay > 0; without it, separable data have no minimiser")
+    from scipy.optimize import root
+
+    x = root(lambda x: fg(x)[1], p.x0, jac=p.hess, tol=1e-15).x
+    f, g = fg(x)
+    left = float(np.linalg.norm(g))
+    if not left <= 1e-12 * max(1.0, p.L or 1.0):
+        raise ValueError(f"{p.name}: its minimiser was not found; the gradient could be brought to {left:.1e} only")
+    return dataclasses.replace(p, minimizers=(x,), fstar=float(f))
+
+
+# ------------------------------------------------------------------ the data
+
+
+def _is_sparse(A: Any) -> bool:
+    return hasattr(A, "tocsr")
+
+
+def _samples(owner: str, A: Any) -> Any:
+    """A as a matrix of float64, dense or in compressed rows."""
+    try:
+        if _is_sparse(A):
+            from scipy.sparse import csr_array
+
+            A = csr_array(A, dtype=float)
+        else:
+            A = np.array(A, dtype=float, order="C")
+    except (TypeError, ValueError):
+        raise TypeError(f"{owner}: A = {short(A)} is not a matrix of real numbers") from None
+    if A.ndim != 2 or 0 in A.shape:
+        raise ValueError(f"{owner}: A has shape {A.shape}; it must be a matrix, a sample a row")
+    if not np.isfinite(A.data if _is_sparse(A) else A).all():
+        raise ValueError(f"{owner}: A is not finite; every entry must be")
+    return A
+
+
+def _targets(owner: str, A: Any, b: Any) -> np.ndarray:
+    """b as a vector of float64, a number for each row of A."""
+    b, N = np.asarray(b), A.shape[0]
+    if b.shape != (N,):
+        raise ValueError(f"{owner}: b has shape {b.shape}; A has {N} rows, so it must be ({N},)")
+    if b.dtype.kind not in "fiub" or not np.isfinite(b).all():
+        raise ValueError(f"{owner}: b = {short(b)}; it must be finite numbers")
+    return b.astype(float)
+
+
+def _labels(owner: str, A: Any, b: Any) -> np.ndarray:
+    b = _targets(owner, A, b)
+    found = set(b.tolist())
+    if not found <= {-1, 1}:
+        listed, hint = ", ".join(f"{v:g}" for v in sorted(found)[:8]), ": give 2 * b - 1" * (found <= {0, 1})
+        raise ValueError(f"{owner}: b has the labels {listed}; they must be -1 and 1{hint}")
+    return b
+
+
+def _scaled(b: np.ndarray, A: Any) -> Any:
+    """diag(b)A."""
+    if not _is_sparse(A):
+        return b[:, None] * A
+    from scipy.sparse import diags_array
+
+    return (diags_array(b) @ A).tocsr()
+
+
+def _largest_eigenvalue(A: Any) -> float:
+    """λmax(AᵀA), by the Lanczos method where A is sparse."""
+    if not _is_sparse(A):
+        return float(np.linalg.eigvalsh(A.T @ A if A.shape[0] >= A.shape[1] else A @ A.T)[-1])
+    squares = float(A.data @ A.data)
+    if min(A.shape) == 1 or squares == 0:
+        return squares
+    from scipy.sparse.linalg import svds
+
+    first = np.random.default_rng(0).standard_normal(min(A.shape))
+    return float(svds(A, k=1, v0=first, return_singular_vectors=False)[0] ** 2)
+
+
+__all__ = ["synthetic_logistic"]

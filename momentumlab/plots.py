@@ -162,7 +162,7 @@ def _paths(axes: Axes, problem: Problem, runs: Mapping[str, Result]) -> None:
         raise ValueError(f"{problem.name} has {problem.dim} variables; paths are drawn for problems of two")
     walks = [_history(label, result).x for label, result in runs.items()]
     (left, right), (low, high) = _view(problem, walks)
-    first, second = np.linspace(left, right, 160), np.linspace(low, high, 160)
+    first, second = np.linspace(left, right, 240), np.linspace(low, high, 240)
     value = problem.objective().value
     z = np.array([[value(np.array([a, b])) for a in first] for b in second])
     above = z - z.min()

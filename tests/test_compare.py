@@ -281,7 +281,7 @@ def test_figures_say_what_they_need():
         r.plot()
     with pytest.raises(ValueError, match="did you mean 'beale'"):
         ml.minimize(p).plot("beal")
-    with pytest.raises(TypeError, match="0.0 is not a problem: give the name of one"):
+    with pytest.raises(TypeError, match=r"0\.0 is not a problem: give the name of one"):
         ml.minimize(p).plot(0.0)
     matplotlib.pyplot.close("all")
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from .problems import Problem, as_problem
 from .profiles import Profile
@@ -214,6 +214,7 @@ def _by_iteration(axes: Axes, runs: Mapping[str, Result], lines: Mapping[str, np
     elif scale == "log":
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
 
 
 def _legend(figure: Figure, axes: Axes) -> None:

@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     race = command("compare", _compare, "many methods on many problems")
     race.add_argument("problem", nargs="+", metavar="PROBLEM", help="names, each followed by its options, such as n=10")
     race.add_argument("--csv", action="store_true", help="print CSV")
+    race.add_argument("--profile", metavar="FILE", help="write the performance profile of evaluations")
 
     for added in (solve, race):
         added.add_argument(
@@ -128,8 +129,7 @@ def _solve(arguments: argparse.Namespace) -> int:
     if arguments.plot is not None:
         from .plots import convergence
 
-        fstar = chosen[0].fstar
-        _save(convergence({str(methods[0]): result}, fstar=fstar if math.isfinite(fstar) else None), arguments.plot)
+        _save(convergence({str(methods[0]): result}, chosen[0]), "--plot", arguments.plot)
     if arguments.json:
         record = {
             "problem": chosen[0].name,
@@ -157,7 +157,9 @@ def _quick(p: Problem, x0: Any, method: Method, **limits: Any) -> Result:
 def _compare(arguments: argparse.Namespace) -> int:
     comparison = _understood(compare, _problems(arguments.problem), _methods(arguments), **_limits(arguments))
     if arguments.plot is not None:
-        _save(comparison.plot(), arguments.plot)
+        _save(comparison.plot(), "--plot", arguments.plot)
+    if arguments.profile is not None:
+        _save(comparison.performance_profile(), "--profile", arguments.profile)
     print(comparison.table("json" if arguments.json else "csv" if arguments.csv else "markdown").rstrip())
     return 0 if comparison.converged else 1
 
@@ -256,7 +258,7 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def _save(figure: Any, path: str) -> None:
+def _save(figure: Any, option: str, path: str) -> None:
     try:
         format = Path(path).suffix[1:]
         if not format:
@@ -264,4 +266,4 @@ def _save(figure: Any, path: str) -> None:
         with replacing(path) as temporary:
             figure.savefig(temporary, format=format)
     except (OSError, ValueError) as error:
-        raise Usage(f"--plot {path}: {error}") from error
+        raise Usage(f"{option} {path}: {error}") from error

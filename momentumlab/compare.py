@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .errors import short, unknown
 from .method import Method
 from .minimize import as_method, minimize
-from .problems import Problem, problem
+from .problems import Problem, as_problem
+from .profiles import data_profile, performance_profile
 from .result import Result, Status
 from .rule import Rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+COSTS = ("evaluations", "gradients", "iterations", "seconds")
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,120 @@ class Comparison:
 
         return race(self)
 
+    def convergence(self, problem: Problem | str) -> "Figure":
+        """f − f*, ‖∇f‖ and, where n ≤ 64, the distance ‖x_k − x*‖ of every run on one problem, by iteration.
+
+        x* is the known minimiser nearest to where a run ended.
+
+        Parameters
+        ----------
+        problem : Problem or str
+            One of those that were run, or its name.
+
+        Raises
+        ------
+        ValueError
+            Where that problem was not run, or several have its name.
+        """
+        from .plots import convergence
+
+        found = {p: runs for p, runs in self.by_problem().items() if problem in (p, p.name)}
+        if not found:
+            name = problem.name if isinstance(problem, Problem) else problem
+            raise ValueError(unknown("run on", name, dict.fromkeys(p.name for p in self.by_problem())))
+        if len(found) > 1:
+            raise ValueError(f"{len(found)} problems that were run are named {problem!r}; give the problem itself")
+        [(p, runs)] = found.items()
+        return convergence({label: run.result for label, run in runs.items()}, p)
+
+    def costs(self, cost: str = "evaluations") -> dict[str, list[float]]:
+        """What each method spent on each problem; inf where it did not converge.
+
+        Parameters
+        ----------
+        cost : str
+            "evaluations", "gradients", "iterations" or "seconds".
+
+        Returns
+        -------
+        dict of str to list of float
+            By method. A problem that was interrupted before every method had met it is left out.
+
+        Raises
+        ------
+        ValueError
+            For another cost, and where nothing was run.
+        """
+        if cost not in COSTS:
+            raise ValueError(unknown("cost", cost, COSTS))
+        return {
+            label: [run.record()[cost] if run.result.success else math.inf for run in runs]
+            for label, runs in self._by_method().items()
+        }
+
+    def performance_profile(self, cost: str = "evaluations") -> "Figure":
+        """By method, the fraction of the problems solved at no more than τ times the least cost of any method.
+
+        Parameters
+        ----------
+        cost : str
+            As for `costs`.
+
+        Raises
+        ------
+        ValueError
+            For another cost, and where nothing was run.
+
+        References
+        ----------
+        Dolan & Moré, Math. Program. 91 (2002) 201; see `performance_profile`.
+        """
+        from .plots import performance_profile as draw
+
+        return draw(performance_profile(self.costs(cost)), cost)
+
+    def data_profile(self, tau: float = 1e-3) -> "Figure":
+        """By method, the fraction of the problems solved within α(n + 1) evaluations.
+
+        Solved means that f came down from f(x₀) by 1 − τ of what the best method brought it down by, whether or
+        not the run converged. Where f is unbounded below, a run that leaves all bounds is that best one.
+
+        Parameters
+        ----------
+        tau : float
+            In (0, 1).
+
+        Raises
+        ------
+        ValueError
+            Where tau is outside its range, and where nothing was run.
+
+        References
+        ----------
+        Moré & Wild, SIAM J. Optim. 20 (2009) 172; see `data_profile`.
+        """
+        from .plots import data_profile as draw
+
+        by_method = self._by_method()
+        walks = {label: [_walk(run.result) for run in runs] for label, runs in by_method.items()}
+        dims = [run.problem.dim for run in next(iter(by_method.values()))]
+        return draw(data_profile(walks, dims, tau), tau)
+
+    def by_problem(self) -> dict[Problem, dict[str, Run]]:
+        """The runs by problem, then by method."""
+        grouped: dict[Problem, dict[str, Run]] = {}
+        for run in self.runs:
+            grouped.setdefault(run.problem, {})[run.method] = run
+        return grouped
+
+    def _by_method(self) -> dict[str, list[Run]]:
+        """The runs by method, on the problems that every method met."""
+        grouped = [*self.by_problem().values()]
+        if not grouped:
+            raise ValueError("nothing was run, so there is nothing to draw")
+        whole = [runs for runs in grouped if len(runs) == len(grouped[0])]
+        return {label: [runs[label] for runs in whole] for label in grouped[0]}
+
     def __str__(self) -> str:
         return self.table()
 
@@ -179,13 +298,6 @@ def compare(
     return Comparison(tuple(runs))
 
 
-def as_problem(p: Problem | str) -> Problem:
-    """A Problem, or the one of a name."""
-    if not isinstance(p, (Problem, str)):
-        raise TypeError(f"{short(p)} is not a problem: give the name of one, or make one: Problem('mine', f, x0)")
-    return p if isinstance(p, Problem) else problem(p)
-
-
 def _listed(given: Any) -> list[Any]:
     try:
         return list(given)
@@ -212,6 +324,11 @@ def _timed(p: Problem, label: str, method: Method, repeats: int, **options: Any)
         if result.status == Status.INTERRUPTED:
             break
     return Run(p, label, result, median(seconds), p.error(result.x))
+
+
+def _walk(result: Result) -> tuple[np.ndarray, np.ndarray]:
+    assert result.history is not None
+    return result.history.nfev, result.history.fun
 
 
 def _markdown(records: list[dict[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 Colours are Okabe and Ito's, which colour-blind readers tell apart; line styles differ as well.
 """
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from .problems import Problem
+from .problems import Problem, as_problem
+from .profiles import Profile
 from .result import Result
 
 if TYPE_CHECKING:
@@ -34,34 +36,40 @@ RC: dict[Any, Any] = {
 
 
 def style(j: int) -> dict[str, Any]:
-    """The j-th line's colour and dashes."""
-    return {"color": COLOURS[j % len(COLOURS)], "linestyle": STYLES[j % len(STYLES)]}
+    """The j-th line's colour and dashes; of 49 lines no two share both."""
+    n = len(COLOURS)
+    return {"color": COLOURS[j % n], "linestyle": STYLES[(j + j // n) % n]}
 
 
-def convergence(runs: Mapping[str, Result], fstar: float | None = None) -> Figure:
-    """f − f* (f itself where f* is not given) and ‖∇f‖, where the rule takes gradients, by iteration: one line a run.
+def convergence(runs: Mapping[str, Result], problem: Problem | str | None = None) -> Figure:
+    """f and ‖∇f‖, where the rule takes gradients, by iteration: one line a run.
+
+    With the problem, f − f* takes the place of f, and a third panel shows the iterates' distance ‖x_k − x*‖ where
+    minimisers are known and n ≤ 64. x* is the one nearest to where a run ended; where none is known, f* is
+    the problem's, and the least value that any of the runs found where it has none.
 
     Parameters
     ----------
     runs : mapping of str to Result
         By label; each with its history.
-    fstar : float, optional
-        The least value.
+    problem : Problem or str, optional
+        What was minimised.
     """
+    p = None if problem is None else as_problem(problem)
+    histories = {label: _history(label, result) for label, result in runs.items()}
+    panels = [("$f$", "linear", {label: h.fun for label, h in histories.items()})]
+    if p is not None:
+        panels = [("$f - f^\\star$", "log", _gaps(p, runs))]
+    panels.append(("$\\|\\nabla f\\|$", "log", {label: h.gnorm for label, h in histories.items()}))
+    if p is not None and p.minimizers and all(h.x.shape[1] for h in histories.values()):
+        far = {label: np.linalg.norm(h.x - p.nearest(runs[label].x), axis=1) for label, h in histories.items()}
+        panels.append(("$\\|x_k - x^\\star\\|$", "log", far))
     with plt.rc_context(RC):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.0, 2.8), layout="constrained")
-        for j, (label, result) in enumerate(runs.items()):
-            history = _history(label, result)
-            left.plot(
-                history.k, history.fun if fstar is None else _positive(history.fun - fstar), label=label, **style(j)
-            )
-            right.plot(history.k, _positive(history.gnorm), **style(j))
-        left.set_yscale("linear" if fstar is None else "log")
-        right.set_yscale("log")
-        left.set(xlabel="iteration k", ylabel="$f$" if fstar is None else "$f - f^\\star$")
-        right.set(xlabel="iteration k", ylabel="$\\|\\nabla f\\|$")
-        if any(runs):
-            left.legend()
+        figure, row = plt.subplots(1, len(panels), figsize=(2.6 * len(panels), 2.5), layout="constrained")
+        for axes, (name, scale, lines) in zip(row, panels, strict=True):
+            _by_iteration(axes, runs, lines, scale)
+            axes.set_ylabel(name)
+        _legend(figure, row[0])
     return figure
 
 
@@ -76,24 +84,50 @@ def paths(problem: Problem, runs: Mapping[str, Result]) -> Figure:
         By label; each with its history.
     """
     with plt.rc_context(RC):
-        figure, axes = plt.subplots(figsize=(4.2, 3.6), layout="constrained")
+        figure, axes = plt.subplots(figsize=(4.2, 3.3), layout="constrained")
         _paths(axes, problem, runs)
-        axes.legend()
+        _legend(figure, axes)
     return figure
+
+
+def performance_profile(profiles: Mapping[str, Profile], cost: str = "evaluations") -> Figure:
+    """Step curves over τ, from 1 on.
+
+    Parameters
+    ----------
+    profiles : mapping of str to Profile
+        By label, as `performance_profile` gives them.
+    cost : str, optional
+        What the cost is, for the label.
+    """
+    return _profiles(profiles, f"{cost} over the least of any method, $\\tau$", 1.0, 2)
+
+
+def data_profile(profiles: Mapping[str, Profile], tau: float) -> Figure:
+    """Step curves over α, evaluations over n + 1.
+
+    Parameters
+    ----------
+    profiles : mapping of str to Profile
+        By label, as `data_profile` gives them.
+    tau : float
+        The tolerance they were made with, for the label.
+    """
+    least = min((p.steps[0] for p in profiles.values() if np.isfinite(p.steps[0])), default=1.0)
+    left = 10.0 ** math.floor(math.log10(least / 2))
+    return _profiles(profiles, "evaluations over $n + 1$, $\\alpha$", left, 10, f"$\\tau$ = {tau:g}")
 
 
 def race(comparison: "Comparison") -> Figure:
     """A column a problem: paths over contours above, f − f* below; see `Comparison.plot`."""
     if not comparison.runs:
         raise ValueError("nothing was run, so there is nothing to draw")
-    runs: dict[Problem, dict[str, Result]] = {}
-    for run in comparison.runs:
-        runs.setdefault(run.problem, {})[run.method] = run.result
+    runs = {p: {label: run.result for label, run in row.items()} for p, row in comparison.by_problem().items()}
     flat = [p for p in runs if p.dim == 2]
     with plt.rc_context(RC):
         rows = 2 if flat else 1
         figure, grid = plt.subplots(
-            rows, len(runs), figsize=(max(2.5 * len(runs), 4.0), 2.4 * rows + 0.4), layout="constrained", squeeze=False
+            rows, len(runs), figsize=(max(2.5 * len(runs), 4.0), 2.4 * rows + 0.2), layout="constrained", squeeze=False
         )
         for column, (problem, results) in zip(grid.T, runs.items(), strict=True):
             if problem in flat:
@@ -101,19 +135,25 @@ def race(comparison: "Comparison") -> Figure:
             elif flat:
                 column[0].set_axis_off()
             column[0].set_title(problem.name.replace("_", " "))
-            lower = column[-1]
-            for j, (label, result) in enumerate(results.items()):
-                history = _history(label, result)
-                floor = problem.floor(result.x)
-                if np.isnan(floor):
-                    floor = min(_history("", r).fun.min() for r in results.values())
-                lower.semilogy(history.k, _positive(history.fun - floor), label=label, **style(j))
-            lower.set_xlabel("iteration k")
-            lower.yaxis.set_major_locator(LogLocator(numticks=6))
-            lower.yaxis.set_minor_formatter(NullFormatter())
+            _by_iteration(column[-1], results, _gaps(problem, results), "log")
         grid[-1, 0].set_ylabel("$f - f^\\star$")
-        handles, labels = grid[-1, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+        _legend(figure, grid[-1, 0])
+    return figure
+
+
+def _profiles(profiles: Mapping[str, Profile], xlabel: str, left: float, base: int, title: str | None = None) -> Figure:
+    solved = [p.steps[np.isfinite(p.steps)] for p in profiles.values()]
+    right = 1.15 * max(base * left, *(steps.max(initial=0.0) for steps in solved))
+    with plt.rc_context(RC):
+        figure, axes = plt.subplots(figsize=(4.2, 2.8), layout="constrained")
+        for j, ((label, profile), steps) in enumerate(zip(profiles.items(), solved, strict=True)):
+            at = np.array([left, *steps, right])
+            axes.step(at, profile(at), where="post", label=label, clip_on=False, **style(j))
+        axes.set_xscale("log", base=base)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set(xlim=(left, right), ylim=(0, 1), xlabel=xlabel, ylabel="fraction of the problems", title=title)
+        _legend(figure, axes)
     return figure
 
 
@@ -122,7 +162,7 @@ def _paths(axes: Axes, problem: Problem, runs: Mapping[str, Result]) -> None:
         raise ValueError(f"{problem.name} has {problem.dim} variables; paths are drawn for problems of two")
     walks = [_history(label, result).x for label, result in runs.items()]
     (left, right), (low, high) = _view(problem, walks)
-    first, second = np.linspace(left, right, 160), np.linspace(low, high, 160)
+    first, second = np.linspace(left, right, 240), np.linspace(low, high, 240)
     value = problem.objective().value
     z = np.array([[value(np.array([a, b])) for a in first] for b in second])
     above = z - z.min()
@@ -130,10 +170,11 @@ def _paths(axes: Axes, problem: Problem, runs: Mapping[str, Result]) -> None:
     axes.contour(first, second, above, levels=levels, colors="0.75", linewidths=0.5)
     for j, (label, walk) in enumerate(zip(runs, walks, strict=True)):
         axes.plot(walk[:, 0], walk[:, 1], label=label, **{**style(j), "linewidth": 0.9})
-    axes.plot(*problem.x0, "o", color="0.2", markersize=4, zorder=5)
-    for a, b in problem.minimizers:
-        if left < a < right and low < b < high:
-            axes.plot(a, b, "*", color="0.2", markersize=8, zorder=5, clip_on=False)
+    axes.plot(*problem.x0, "o", color="0.2", markersize=4, zorder=5, label="start")
+    stars = [m for m in problem.minimizers if left < m[0] < right and low < m[1] < high]
+    if stars:
+        name = "minimiser" if len(stars) == 1 else "minimisers"
+        axes.plot(*np.transpose(stars), "*", color="0.2", markersize=8, zorder=5, clip_on=False, label=name)
     axes.set(xlim=(left, right), ylim=(low, high), xlabel="$x_1$", ylabel="$x_2$")
 
 
@@ -153,8 +194,37 @@ def _view(problem: Problem, walks: list[np.ndarray]) -> tuple[tuple[float, float
     return (low[0], high[0]), (low[1], high[1])
 
 
-def _positive(values: np.ndarray) -> np.ndarray:
-    return np.where(values > 0, values, np.nan)
+def _gaps(problem: Problem, runs: Mapping[str, Result]) -> dict[str, np.ndarray]:
+    """f − f* by label, as `convergence` has it."""
+    values = {label: _history(label, result).fun for label, result in runs.items()}
+    floors = {label: problem.floor(result.x) for label, result in runs.items()}
+    best = min((float(fun.min()) for fun in values.values()), default=np.nan)
+    return {label: fun - (best if np.isnan(floors[label]) else floors[label]) for label, fun in values.items()}
+
+
+def _by_iteration(axes: Axes, runs: Mapping[str, Result], lines: Mapping[str, np.ndarray], scale: str) -> None:
+    for j, (label, values) in enumerate(lines.items()):
+        shown = np.where(values > 0, values, np.nan) if scale == "log" else values
+        axes.plot(_history(label, runs[label]).k, shown, label=label, marker="." * (values.size == 1), **style(j))
+    axes.set_xlabel("iteration $k$")
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    if scale == "log" and not any(np.any(values > 0) for values in lines.values()):
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "nowhere above 0", transform=axes.transAxes, ha="center")
+    elif scale == "log":
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """The labels of one panel below all of them, in rows for which the figure grows."""
+    handles, labels = axes.get_legend_handles_labels()
+    if any(labels):
+        fit = max(1, int(14 * figure.get_figwidth() / (8 + max(map(len, labels)))))
+        rows = math.ceil(len(labels) / fit)
+        figure.legend(handles, labels, loc="outside lower center", ncols=math.ceil(len(labels) / rows))
+        figure.set_figheight(figure.get_figheight() + 0.2 * rows)
 
 
 def _history(label: str, result: Result) -> Any:

@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from .problems import Problem
+
 ROWS = 4096  # of history, at most
 SMALL = 64  # dimension up to which history keeps the iterates (2 MB at most)
 
@@ -222,8 +224,11 @@ class Result(dict):
             ]
         return "\n".join(line.replace("\n", "\n" + " " * (width + 2)) for line in lines)
 
-    def plot(self, *, fstar: float | None = None) -> "Figure":
-        """f and ‖∇f‖ against the iteration; with `fstar`, f − f* on a logarithmic scale.
+    def plot(self, problem: "Problem | str | None" = None) -> "Figure":
+        """f and ‖∇f‖ by iteration; with the problem, or its name, what is known of its minimiser too.
+
+        Then the first panel shows f − f* on a logarithmic scale, and where n ≤ 64 a third one the distance
+        ‖x_k − x*‖; x* is the known minimiser nearest to where the run ended.
 
         Raises
         ------
@@ -232,7 +237,7 @@ class Result(dict):
         """
         from .plots import convergence
 
-        return convergence({"": self}, fstar=fstar)
+        return convergence({"": self}, problem)
 
 
 @dataclass(frozen=True)

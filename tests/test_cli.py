@@ -125,6 +125,15 @@ def test_compare(capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)[0]["converged"] is True
 
 
+def test_compare_writes_a_profile(capsys, tmp_path):
+    plot, profile = tmp_path / "race.svg", tmp_path / "profile.png"
+    words = ["compare", "beale", "mccormick", "--rule", "pid", "--plot", str(plot), "--profile", str(profile)]
+    assert main(words) == 0
+    assert "pid()" in capsys.readouterr().out
+    assert profile.read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in plot.read_bytes()
+
+
 def test_a_rule_of_ones_own_goes_through_every_door(mine, capsys):
     import numpy as np
     from scipy.optimize import minimize
@@ -175,6 +184,7 @@ def test_a_rule_of_ones_own_goes_through_every_door(mine, capsys):
         (["solve", "rosenbrock", "--tol", "-1"], "tol = -1.0; it must be a number, 0 or larger"),
         (["solve", "rosenbrock", "--plot", "no/such/folder/a.png"], "there is no folder"),
         (["solve", "rosenbrock", "--plot", "a.xyz"], "--plot a.xyz"),
+        (["compare", "beale", "--profile", "a.xyz"], "--profile a.xyz"),
         (["compare", "beale", "--rule", "pid", "kd=x"], "kd = 'x' is not a number"),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from inspect import signature
 from typing import Any
 
-from ..errors import unknown
+from ..errors import short, unknown
 from . import classics, convex, more_garbow_hillstrom, quadratics, regression
 from .problem import Problem
 
@@ -57,4 +57,11 @@ def problem(name: str, **options: Any) -> Problem:
     return replace(known[name](**options), recipe=(name, options))
 
 
-__all__ = ["Problem", "problem", "problems"]
+def as_problem(p: Problem | str) -> Problem:
+    """A Problem, or the one of a name."""
+    if not isinstance(p, (Problem, str)):
+        raise TypeError(f"{short(p)} is not a problem: give the name of one, or make one: Problem('mine', f, x0)")
+    return p if isinstance(p, Problem) else problem(p)
+
+
+__all__ = ["Problem", "as_problem", "problem", "problems"]

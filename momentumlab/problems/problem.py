@@ -184,12 +184,15 @@ class Problem:
         """∇f(x)."""
         return self._evaluate(self.point(x))[1]
 
+    def nearest(self, x: Any) -> np.ndarray | None:
+        """The known minimiser nearest to x; None where none is listed."""
+        x = self.point(x)
+        return min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x)), default=None)
+
     def floor(self, x: Any) -> float:
         """The value at the known minimiser nearest to x; `fstar` where none is listed."""
-        x = self.point(x)
-        if not self.minimizers:
-            return float(self.fstar)
-        return self.fun(min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x))))
+        nearest = self.nearest(x)
+        return float(self.fstar) if nearest is None else self.fun(nearest)
 
     def error(self, x: Any) -> float:
         """f(x) above `floor`."""

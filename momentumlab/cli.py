@@ -14,6 +14,7 @@ import numpy as np
 
 from . import __version__, rules
 from .compare import compare
+from .explain import Explanation, explain
 from .files import replacing
 from .load import load
 from .method import Method
@@ -73,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--json", action="store_true", help="print JSON")
         return added
 
-    command("list", _list, "rules and problems, a line each")
+    listed = command("list", _list, "rules and problems, a line each")
+    listed.add_argument("--explain", metavar="NAME", help="one rule's equations, memory, hyperparameters and source")
 
     solve = command("solve", _solve, "one method on one problem")
     solve.add_argument("problem", nargs="+", metavar="PROBLEM", help="a problem's name, then its options, such as n=10")
@@ -106,6 +108,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    if arguments.explain is not None:
+        explanation = _explained(arguments.explain)
+        print(json.dumps(explanation.record(), indent=2, ensure_ascii=False) if arguments.json else explanation)
+        return 0
     listed = {
         "rules": {name: getattr(rules, name).doc for name in rules.__all__},
         "problems": {name: (make.__doc__ or "").partition("\n")[0] for name, make in problems().items()},
@@ -115,8 +121,9 @@ def _list(arguments: argparse.Namespace) -> int:
         return 0
     for kind, lines in listed.items():
         print(kind)
+        width = max(map(len, lines))
         for name, line in lines.items():
-            print(f"  {name:18} {line}")
+            print(f"  {name:{width}} {line}")
     return 0
 
 
@@ -175,6 +182,13 @@ def _bench(arguments: argparse.Namespace) -> int:
 # ------------------------------------------------------------------ arguments
 
 
+def _explained(name: str) -> Explanation:
+    try:
+        return _understood(explain, _loaded(name) if _is_file(name) else name)
+    except ImportError as error:
+        raise Usage(str(error)) from error
+
+
 def _understood(function: Callable, *args: Any, **options: Any) -> Any:
     try:
         return function(*args, **options)
@@ -208,14 +222,17 @@ def _methods(arguments: argparse.Namespace) -> list[Method]:
 
 
 def _method(name: str, words: list[str]) -> Method:
-    own = name.endswith(".py") or ".py:" in name
-    chosen = _loaded(name) if own else _understood(as_method, name).base
+    chosen = _loaded(name) if _is_file(name) else _understood(as_method, name).base
     hyper = _pairs(f"--rule {name}", words)
     if isinstance(chosen, Method):
         if hyper:
             raise Usage(f"--rule {name} is bound already, {chosen}; leave out {', '.join(hyper)}")
         return chosen
     return _understood(chosen, **hyper)
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".py") or ".py:" in name
 
 
 def _loaded(name: str) -> Rule | Method:

@@ -29,6 +29,7 @@ from .searches import accepts, backtrack
 
 PAUSE, LOOK, FULL, SEARCH = range(4)  # why the loop returns
 K, ROWS, STRIDE, OTHERS, TRIALS, TRYING = range(6)  # what its counts hold
+KEPT = 128  # compiled objectives, with the data that they close over
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 OBJECTIVE = float64(float64[::1], float64[::1])
 INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
@@ -44,7 +45,7 @@ SCOPE = dict(
 # ------------------------------------------------------------------ objectives
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=KEPT)
 def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
     """f(x, g), which returns the value and writes the gradient, compiled to be passed as a pointer.
 
@@ -67,7 +68,7 @@ def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
         raise TypeError(f"{function.__name__} does not compile as f(x, g) -> float: {reason}") from error
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=KEPT)
 def pair(fun: Callable, jac: Callable, shape: tuple[int, ...] = ()) -> Callable | None:
     """Two compiled functions, f(x) and its gradient, as one objective; None where they do not fit together."""
 
@@ -114,7 +115,7 @@ class PointerType(types.FunctionType):
 POINTER = PointerType(OBJECTIVE)
 register_model(PointerType)(FunctionModel)
 typeof_impl.register(Pointer)(lambda value, context: POINTER)
-pointer = lru_cache(maxsize=32)(Pointer)
+pointer = lru_cache(maxsize=KEPT)(Pointer)
 
 
 @unbox(PointerType)
@@ -313,9 +314,9 @@ class Loop:
 
     def _step_back(self) -> None:
         """Return to the point before the last step, and evaluate the objective there again."""
-        self.x.flat = self.old[0]
+        self.x.reshape(-1)[:] = self.old[0]
         if len(self.old) == 2:
-            self.iterate.flat = self.old[1]
+            self.iterate.reshape(-1)[:] = self.old[1]
         self.counts[K] -= 1
         if self.searched[0] == self.k:
             self.step = self.searched[1]

@@ -103,7 +103,7 @@ def minimize(
     >>> minimize("rosenbrock", tol=1e-8).message
     'The gradient is within the tolerance.'
     """
-    method = as_method(method)
+    method = _runnable(as_method(method))
     maxiter = _limit("maxiter", MAXITER if maxiter is None else maxiter, whole=True)
     tol = _limit("tol", tol)
     time_limit = math.inf if time_limit is None else _limit("time_limit", time_limit)
@@ -111,7 +111,7 @@ def minimize(
         raise ValueError(f"norm = {short(norm)}; it must be inf or 2")
     if hess is not None and not isinstance(fun, (str, Problem)):
         warnings.warn(f"{method} does not use Hessian information (hess)", RuntimeWarning, stacklevel=2)
-    objective, x = _objective(fun, x0, jac, args)
+    objective, x = _objective(fun, x0, method, jac, args)
     report = _reporter(callback) if callback is not None else None
     size = _euclidean if norm == 2 else _largest
     kept = History(x.shape)
@@ -195,8 +195,8 @@ def iterate(
     >>> step.k, sorted(step.slots)
     (39, ['v'])
     """
-    method = as_method(method)
-    objective, x = _objective(fun, x0, jac, args)
+    method = _runnable(as_method(method))
+    objective, x = _objective(fun, x0, method, jac, args)
     return _read_only(_steps(objective, method, x))
 
 
@@ -218,10 +218,14 @@ def as_method(method: Method | Rule | str | None) -> Method:
         raise TypeError(
             f"method = {short(method)}; give a method such as heavy_ball(lr=0.01), a rule, or the name of one"
         )
-    if found.rule.inputs:
-        needs = f"{found.name} needs {', '.join(found.rule.inputs)}, a product that a preconditioner supplies"
-        raise TypeError(f"{needs}; minimize has none to give it")
     return found
+
+
+def _runnable(method: Method) -> Method:
+    if method.rule.inputs:
+        needs = f"{method.name} needs {', '.join(method.rule.inputs)}, a product that a preconditioner supplies"
+        raise TypeError(f"{needs}; minimize has none to give it")
+    return method
 
 
 # ------------------------------------------------------------------ the loops
@@ -265,12 +269,19 @@ def _shown(steps: Iterator[Step], maxiter: int) -> Iterator[Step]:
 # ------------------------------------------------------------------ arguments and results
 
 
-def _objective(fun: Callable | Problem | str, x0: Any, jac: Any, args: tuple) -> tuple[Objective, np.ndarray]:
+def _objective(
+    fun: Callable | Problem | str, x0: Any, method: Method, jac: Any, args: tuple
+) -> tuple[Objective, np.ndarray]:
     if isinstance(fun, str):
         fun = problem(fun)
     if isinstance(fun, Problem):
         if jac is not None or args:
             raise TypeError(f"problem {fun.name} has its own gradient and arguments; leave out jac and args")
+        if fun.sampler is not None and method.search is not None:
+            raise TypeError(
+                f"{method} searches its step size by comparing values of f, and runs on {fun.name} see samples of it; "
+                f"give lr, as in {method.name}(lr=0.01)"
+            )
         return fun.objective(), fun.point(fun.x0 if x0 is None else x0)
     if x0 is None:
         raise TypeError("x0 is missing; only problems have a start of their own")

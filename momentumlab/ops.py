@@ -52,12 +52,17 @@ def slice_mean(a: Any, axis: Any = 0, min_dim: Any = 2) -> Any:
 def _library(*values: Any) -> Any:
     for value in values:
         if type(value) not in (bool, int, float):
-            own = getattr(value, "ops", None)
-            library = type(value).__module__.partition(".")[0]
-            if own is None and library not in _LIBRARIES:
+            own = getattr(value, "ops", None) or _LIBRARIES.get(_home(type(value)))
+            for kind in type(value).__mro__ if own is None else ():
+                own = own or _LIBRARIES.get(_home(kind))
+            if own is None:
                 raise TypeError(f"{value!r} is not a number, a NumPy array, a torch tensor or a SymPy expression")
-            return own if own is not None else _LIBRARIES[library]
+            return own
     return _Floats
+
+
+def _home(kind: type) -> str:
+    return str(kind.__module__).partition(".")[0]
 
 
 class _Floats:
@@ -177,6 +182,12 @@ class _SymPy:
         import sympy
 
         return sympy.Piecewise((a, condition), (b, True))
+
+    @staticmethod
+    def dot(a, b):
+        import sympy
+
+        return sympy.Function("dot")(a, b)
 
     @staticmethod
     def slice_mean(a, axis, min_dim):

@@ -163,8 +163,7 @@ def _paths(axes: Axes, problem: Problem, runs: Mapping[str, Result]) -> None:
     walks = [_history(label, result).x for label, result in runs.items()]
     (left, right), (low, high) = _view(problem, walks)
     first, second = np.linspace(left, right, 240), np.linspace(low, high, 240)
-    value = problem.objective().value
-    z = np.array([[value(np.array([a, b])) for a in first] for b in second])
+    z = np.array([[problem.fun([a, b]) for a in first] for b in second])
     above = z - z.min()
     levels = np.geomspace(max(np.quantile(above, 0.002), 1e-9 * np.ptp(z)), above.max(), 18)
     axes.contour(first, second, above, levels=levels, colors="0.75", linewidths=0.5)

@@ -45,7 +45,7 @@ def heavy_ball(x, g, v=0.0, /, lr=0.01, beta=0.9):
 
 
 @rule(tuned=dict(lr=polyak_lr, beta=polyak_beta))
-def sgd(x, g, b=0.0, /, lr=0.01, beta=0.9, dampening=0.0, gain=lambda k, dampening: where(k == 1, 1.0, 1 - dampening)):
+def sgd(x, g, b=0.0, /, lr=0.01, beta=0.9, dampening=0.0, gain=lambda k, dampening: where(k > 1, 1 - dampening, 1.0)):
     """The step size outside, as torch.optim.SGD: b⁺ = βb + (1 − τ)g, x⁺ = x − αb⁺; the first buffer is undampened."""
     b = beta * b + gain * g
     return x - lr * b, b

@@ -381,7 +381,7 @@ def after_first(k):
 
 
 @rule
-def published_pid(x, g, i=0.0, d=0.0, /, lr=0.01, beta=0.9, I=5.0, D=10.0, counted=after_first):  # noqa: E741
+def published_pid(x, g, i=0.0, d=0.0, /, lr=0.01, beta=0.9, I=5.0, D=10.0, counted=after_first):
     """The code published with An et al. (2018): the previous gradient is never stored, so d sums lr·g from step 2."""
     i = beta * i + g
     d = beta * d + lr * counted * g
@@ -389,7 +389,7 @@ def published_pid(x, g, i=0.0, d=0.0, /, lr=0.01, beta=0.9, I=5.0, D=10.0, count
 
 
 @rule
-def intended_pid(x, g, i=0.0, d=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, I=5.0, D=10.0):  # noqa: E741
+def intended_pid(x, g, i=0.0, d=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, I=5.0, D=10.0):
     """What that code means: d sums lr times differences of gradients."""
     i = beta * i + g
     d = beta * d + lr * (g - g_prev)
@@ -397,7 +397,7 @@ def intended_pid(x, g, i=0.0, d=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, I=5.
 
 
 @rule
-def late_pid(x, g, i=0.0, d=0.0, g_prev=0.0, /, lr=0.01, beta=0.9, I=5.0, D=10.0, counted=after_first):  # noqa: E741
+def late_pid(x, g, i=0.0, d=0.0, g_prev=0.0, /, lr=0.01, beta=0.9, I=5.0, D=10.0, counted=after_first):
     """Another public PID optimizer: it takes no gradient for the first one in the second step's difference."""
     i = beta * i + g
     d = beta * d + (1 - beta) * counted * (g - g_prev)
@@ -405,7 +405,7 @@ def late_pid(x, g, i=0.0, d=0.0, g_prev=0.0, /, lr=0.01, beta=0.9, I=5.0, D=10.0
 
 
 @rule
-def late_pid_mended(x, g, i=0.0, d=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, I=5.0, D=10.0):  # noqa: E741
+def late_pid_mended(x, g, i=0.0, d=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, I=5.0, D=10.0):
     """The same with the first gradient stored."""
     i = beta * i + g
     d = beta * d + (1 - beta) * (g - g_prev)

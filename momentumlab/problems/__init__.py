@@ -7,18 +7,56 @@ from typing import Any
 
 from ..errors import short, unknown
 from . import classics, convex, more_garbow_hillstrom, quadratics, regression
+from .finite_sums import finite_sum
+from .noise import drift, noisy
+from .online import reddi, reddi_mild, reddi_random
 from .problem import Problem
+from .regression import least_squares, logistic
 
-COLLECTIONS = (quadratics, classics, convex, regression, more_garbow_hillstrom)
+COLLECTIONS = {
+    "quadratics": quadratics.__all__,
+    "classics": classics.__all__,
+    "convex": convex.__all__,
+    "regression": regression.__all__,
+    "more_garbow_hillstrom": [*more_garbow_hillstrom.NUMBERS.values()],
+    "more_garbow_hillstrom_unconstrained": [
+        more_garbow_hillstrom.NUMBERS[number] for number in more_garbow_hillstrom.UNCONSTRAINED
+    ],
+}
+"""The names of each collection's problems; Moré, Garbow & Hillstrom's are in their order, two of them classics."""
 
 
-def problems() -> dict[str, Callable[..., Problem]]:
-    """Every problem's name and the function that makes it.
+def problems(collection: str | None = None) -> dict[str, Callable[..., Problem]]:
+    """Problems' names and the functions that make them, of one collection or of all.
 
+    Parameters
+    ----------
+    collection : str, optional
+        "quadratics", "classics", "convex", "regression", "more_garbow_hillstrom", or
+        "more_garbow_hillstrom_unconstrained", the 18 on which its authors compare minimisers.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such collection.
+
+    Examples
+    --------
     >>> problems()["beale"]().dim
     2
+    >>> len(problems("more_garbow_hillstrom"))
+    35
     """
-    return {name: getattr(collection, name) for collection in COLLECTIONS for name in collection.__all__}
+    if collection is None:
+        return _makers()
+    if collection not in COLLECTIONS:
+        raise ValueError(unknown("collection", collection, COLLECTIONS))
+    return {name: _makers()[name] for name in COLLECTIONS[collection]}
+
+
+def _makers() -> dict[str, Callable[..., Problem]]:
+    modules = (quadratics, classics, convex, regression, more_garbow_hillstrom)
+    return {name: getattr(module, name) for module in modules for name in module.__all__}
 
 
 def problem(name: str, **options: Any) -> Problem:
@@ -64,4 +102,17 @@ def as_problem(p: Problem | str) -> Problem:
     return p if isinstance(p, Problem) else problem(p)
 
 
-__all__ = ["Problem", "as_problem", "problem", "problems"]
+__all__ = [
+    "Problem",
+    "as_problem",
+    "drift",
+    "finite_sum",
+    "least_squares",
+    "logistic",
+    "noisy",
+    "problem",
+    "problems",
+    "reddi",
+    "reddi_mild",
+    "reddi_random",
+]

@@ -79,10 +79,9 @@ def drift(steps: int, c: float, sigma: float, rng: Any, n: int = 1) -> np.ndarra
     --------
     An average whose weights fall off by β lags βc/(1 − β) behind.
 
-    >>> m = 0.0
-    >>> for g in drift(500, c=1.0, sigma=0.0, rng=0):
-    ...     m = 0.9 * m + 0.1 * g
-    >>> (g - m).round(6)
+    >>> from momentumlab import ewa
+    >>> g = drift(500, c=1.0, sigma=0.0, rng=0)
+    >>> (g - ewa(g, 0.9))[-1].round(6)
     array([9.])
     """
     _check_sigma("drift", sigma)

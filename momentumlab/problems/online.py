@@ -26,16 +26,9 @@ def reddi(C: float = 3.0) -> Problem:
 
     Examples
     --------
-    >>> from momentumlab import adam, iterate, transform
-    >>> from momentumlab.ops import maximum, minimum
-    >>> @transform
-    ... def into_interval(x, x_next):
-    ...     return minimum(maximum(x_next, -1.0), 1.0)
-    >>> projected = adam.having(c1=1.0, c2=1.0).then(into_interval)
-    >>> for step in iterate(reddi(), method=projected(lr=lambda k: 0.8 / k**0.5, beta1=0.0, beta2=0.1, eps=0.0)):
-    ...     if step.k == 999:
-    ...         break
-    >>> step.x
+    >>> from momentumlab import adam, into_box, minimize
+    >>> method = adam.then(into_box)(lr=lambda k: 0.8 / k**0.5, beta1=0.0, beta2=0.1, eps=0.0, c1=1.0, c2=1.0)
+    >>> minimize(reddi(), method=method, tol=0, maxiter=999).x
     array([1.])
     """
     if not isinstance(C, (int, float)) or not 2 < C < np.inf:

@@ -21,8 +21,8 @@ class Problem:
     name : str
     f : callable
         Of any kind that `minimize` takes.
-    x0 : array_like of shape (n,)
-        The start.
+    x0 : array_like
+        The start, in any shape.
     jac : callable, bool or str, optional
         As in `minimize`.
     hess : callable, optional
@@ -86,8 +86,8 @@ class Problem:
         Parameters
         ----------
         f : callable
-            Of a tensor of float64, shape (n,), which returns a tensor of one number.
-        x0 : array_like or tensor of shape (n,)
+            Of a tensor of float64 in the shape of x0, which returns a tensor of one number.
+        x0 : array_like or tensor
             The start; f is given tensors on its device.
         name : str, optional
             That of f, if it is left out.
@@ -118,8 +118,8 @@ class Problem:
         Parameters
         ----------
         f : callable
-            Of a JAX array of float64, shape (n,), which returns one number.
-        x0 : array_like of shape (n,)
+            Of a JAX array of float64 in the shape of x0, which returns one number.
+        x0 : array_like
             The start.
         name : str, optional
             That of f, if it is left out.
@@ -154,7 +154,7 @@ class Problem:
 
     def objective(self) -> Objective:
         """What one run evaluates, with counts of its own: samples where there is a `sampler`, else the function."""
-        return Objective(self.sampler(), jac=True) if self.sampler else self._exact()
+        return Objective(self.sampler(), jac=True, shape=self.x0.shape) if self.sampler else self._exact()
 
     def _exact(self) -> Objective:
         if not self.compile:

@@ -1,0 +1,237 @@
+"""What a rule does, read off the rule itself: its equations, its memory, its hyperparameters and their ranges."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import Any
+
+from .hyper import arguments, range_of, shown
+from .method import Method
+from .minimize import as_method
+from .rule import Rule, Start
+
+SYMBOLS = {
+    **{"lr": "alpha", "kd": "k_d", "Kd": "K_d", "eps": "epsilon", "eps_root": "epsilon_0"},
+    **{"weight_decay": "lambda", "dampening": "tau", "g_prev": "g_-", "g_mean": "gbar", "max_norm": "G"},
+}
+"""The letters of names that are no letters themselves."""
+WIDE = 100  # columns, beyond which a formula is left out of the text
+
+
+def explain(method: Method | Rule | str) -> "Explanation":
+    """What a rule does: its equations, as SymPy reads them off the function that runs, and what they are made of.
+
+    Parameters
+    ----------
+    method : Method, Rule or str
+        Bound or not, or the name of a rule.
+
+    Returns
+    -------
+    Explanation
+        Printed as text, rendered in a notebook.
+
+    Raises
+    ------
+    ImportError
+        Where SymPy is not installed.
+    TypeError, ValueError
+        Where it is no method, or there is no such rule.
+
+    Examples
+    --------
+    >>> print(explain("heavy_ball"))  # doctest: +SKIP
+    heavy_ball
+    Polyak (1964), the step size inside the velocity: v⁺ = βv − αg, x⁺ = x + v⁺.
+    <BLANKLINE>
+    One step, from the gradient g at x
+      v⁺ = -α⋅g + β⋅v
+    <BLANKLINE>
+      x⁺ = v⁺ + x
+    <BLANKLINE>
+    Memory
+      v  starts as 0
+    <BLANKLINE>
+    Hyperparameters
+      α  lr    found by Backtracking(first=0.5)  constant  [0, ∞)
+      β  beta  0.9                               constant  [0, 1)
+    """
+    try:
+        import sympy  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ImportError("explain needs SymPy: pip install 'momentumlab[analysis]'") from error
+    return Explanation(as_method(method))
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """What `explain` returns.
+
+    Attributes
+    ----------
+    method : Method
+    """
+
+    method: Method
+
+    @property
+    def rule(self) -> Rule:
+        return self.method.rule
+
+    @property
+    def title(self) -> str:
+        return str(self.method) if self.method.bound else self.rule.name
+
+    @cached_property
+    def symbols(self) -> dict[str, Any]:
+        """A SymPy symbol for every vector and hyperparameter, and for k."""
+        from sympy import Symbol
+
+        names = [*self.rule.vectors, *self.rule.hyper]
+        letters = {n: n if SYMBOLS.get(n) in names else SYMBOLS.get(n, n) for n in names}
+        positive = {n for n in self.rule.hyper if range_of(n)[1] == "0"}
+        found = {n: Symbol(letters[n], real=True, nonnegative=n in positive or None) for n in names}
+        return {**found, "k": Symbol("k", integer=True, positive=True)}
+
+    @cached_property
+    def equations(self) -> dict[str, Any]:
+        """One step: the new value of each slot and of the point, as expressions of `symbols` and of new values."""
+        symbols, r = self.symbols, self.rule
+        x, g, *rest = (symbols[n] for n in r.vectors)
+        point, *new = r.advance(x, g, rest, {n: symbols[n] for n in r.hyper})
+        slots = sorted(zip(r.slots, map(_whole, new), strict=True), key=lambda slot: _size(slot[1]))
+        found: dict[str, Any] = {}
+        for name, value in (*slots, (r.point, _whole(point))):
+            for earlier, known in found.items():
+                if not known.is_Symbol:
+                    value = min(value, value.subs(known, self.next(earlier)), key=_size)
+            found[name] = value
+        return found
+
+    def next(self, name: str) -> Any:
+        """The symbol of a vector's new value."""
+        from sympy import Symbol
+
+        return Symbol(f"{self.symbols[name].name}^+", real=True)
+
+    @cached_property
+    def functions(self) -> dict[str, Any]:
+        """The hyperparameters that are functions of others, of k or of vectors: as expressions, where SymPy can."""
+        found = {}
+        for name, value in self.rule.hyper.items():
+            if callable(value):
+                try:
+                    expression = _whole(value(*(self.symbols[a] for a in arguments(value))))
+                except Exception:  # whatever a function written for numbers raises on symbols
+                    continue
+                if expression.free_symbols:
+                    found[name] = expression
+        return found
+
+    @property
+    def memory(self) -> dict[str, str]:
+        """How each slot starts."""
+        return {n: s.value if isinstance(s, Start) else shown(s) for n, s in self.rule.slots.items()}
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Each hyperparameter's value, or what it is a function of."""
+        found = {n: shown(v) for n, v in self.rule.hyper.items()}
+        return found | ({"lr": f"found by {self.method.search}"} if self.method.search else {})
+
+    @property
+    def latex(self) -> list[str]:
+        """The equations, for LaTeX."""
+        from sympy import latex
+
+        return [latex(_equation(self.next(n), v)) for n, v in self.equations.items()]
+
+    def record(self) -> dict[str, Any]:
+        """Plain values: the equations in LaTeX, the memory and the hyperparameters."""
+        kinds = self.rule.kinds
+        return {
+            "name": self.title,
+            "source": self.rule.doc,
+            "equations": self.latex,
+            "memory": self.memory,
+            "hyperparameters": {n: dict(value=v, kind=kinds[n], range=range_of(n)) for n, v in self.values.items()},
+        }
+
+    def __str__(self) -> str:
+        r, letters = self.rule, {n: _drawn(s) for n, s in self.symbols.items()}
+        lines = [self.title, r.doc, "", f"One step, from the gradient g at {letters[r.point]}"]
+        lines += _block({self.next(n): v for n, v in self.equations.items()})
+        drawn = {n: text for n, v in self.functions.items() if _width(text := _drawn(v)) <= WIDE}
+        inline = {n: text for n, text in drawn.items() if "\n" not in text}
+        if tall := {self.symbols[n]: self.functions[n] for n in drawn if n not in inline}:
+            lines += ["with", *_block(tall)]
+        if r.slots:
+            lines += ["Memory", *_columns([(letters[n], f"starts as {s}") for n, s in self.memory.items()]), ""]
+        values = self.values | inline
+        rows = [(letters[n], n, values[n], r.kinds[n], range_of(n)) for n in r.hyper]
+        return "\n".join([*lines, "Hyperparameters", *_columns(rows)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        r, letters = self.rule, {n: _math(s) for n, s in self.symbols.items()}
+        given = {n: escape(v) for n, v in self.values.items()} | {n: _math(v) for n, v in self.functions.items()}
+        hyper = [(letters[n], n, given[n], r.kinds[n], range_of(n)) for n in r.hyper]
+        parts = [
+            f"<b>{escape(self.title)}</b><p>{escape(r.doc)}</p>",
+            f"<p>One step, from the gradient {letters['g']} at {letters[r.point]}:</p>",
+            *(f"$${equation}$$" for equation in self.latex),
+            _table(("memory", "starts as"), [(letters[n], s) for n, s in self.memory.items()]),
+            _table(("", "hyperparameter", "value", "kind", "range"), hyper),
+        ]
+        return "\n".join(parts)
+
+
+def _whole(expression: Any) -> Any:
+    """Without 1.0 where 1 is meant."""
+    from sympy import Float, Integer, sympify
+
+    expression = sympify(expression)
+    return expression.xreplace({f: Integer(int(f)) for f in expression.atoms(Float) if float(f).is_integer()})
+
+
+def _size(expression: Any) -> int:
+    return expression.count_ops()
+
+
+def _equation(left: Any, right: Any) -> Any:
+    from sympy import Eq
+
+    return Eq(left, right, evaluate=False)
+
+
+def _drawn(expression: Any) -> str:
+    from sympy import pretty
+
+    return pretty(expression, use_unicode=True, wrap_line=False)
+
+
+def _width(text: str) -> int:
+    return max(map(len, text.splitlines()))
+
+
+def _block(equations: Mapping[Any, Any]) -> list[str]:
+    drawn = [_drawn(_equation(left, right)).splitlines() for left, right in equations.items()]
+    return [f"  {line}".rstrip() for lines in drawn for line in (*lines, "")]
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _math(expression: Any) -> str:
+    from sympy import latex
+
+    return f"\\({latex(expression)}\\)"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    line = lambda tag, cells: "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+    return f"<table>{line('th', head)}{''.join(line('td', row) for row in rows)}</table>" if rows else ""

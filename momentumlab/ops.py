@@ -145,6 +145,8 @@ class _Torch:
     def where(condition, a, b):
         import torch
 
+        if not isinstance(condition, torch.Tensor):
+            return a if condition else b
         if not isinstance(a, torch.Tensor) and not isinstance(b, torch.Tensor):  # else torch takes float32
             a = torch.tensor(a, dtype=torch.float64, device=condition.device)
         return torch.where(condition, a, b)

@@ -100,7 +100,7 @@ class Wild:
             case "flickers":
                 return f, np.zeros_like(x) if self.left % 2 else np.ones_like(x)
             case "noise":
-                return f, g + np.random.default_rng(abs(self.left)).standard_normal(x.size)
+                return f, g + np.random.default_rng(abs(self.left)).standard_normal(x.shape)
             case "complex":
                 return f + 1j, g
             case "mutates":

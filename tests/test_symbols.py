@@ -27,11 +27,46 @@ def test_rsgdm_is_nesterov_sgd_at_a_smaller_step():
     assert not same(transfer(ml.rsgdm), transfer(ml.nesterov_sgd))
 
 
+def test_the_family_of_pid():
+    """Each is PID with the step size, the momentum and the gain of its row."""
+    nu, gamma, gain = sp.symbols("nu gamma K_d", positive=True)
+    smaller = lr * (1 - beta)
+    assert same(transfer(ml.heavy_ball_ema, c=1), FAMILY.subs({kd: 0, lr: smaller}, simultaneous=True))
+    assert same(transfer(ml.pid_ema, Kd=gain), FAMILY.subs(kd, (1 - beta) * gain))
+    assert same(transfer(ml.rsgdm), FAMILY.subs({kd: beta * smaller, lr: smaller}, simultaneous=True))
+    assert same(transfer(ml.qhm), FAMILY.subs({kd: lr * beta * (1 - nu), lr: smaller}, simultaneous=True))
+    assert same(transfer(ml.triple_momentum), FAMILY.subs(kd, lr * gamma))
+
+
+def test_a_difference_outside_the_momentum_is_of_third_order():
+    """z(z − 1)(z − β) + αλz² + k_dλ(z − 1)(z − β)."""
+    expected = -(lr * z**2 + kd * (z - 1) * (z - beta)) / (z * (z - 1) * (z - beta))
+    assert same(transfer(ml.pid_outside), expected)
+    a, b, c, _ = state_space(ml.pid_outside)
+    polynomial = z * (z - 1) * (z - beta) + lr * lam * z**2 + kd * lam * (z - 1) * (z - beta)
+    assert same((a + lam * b * c).charpoly(z).as_expr(), polynomial)
+
+
+def test_the_sign_as_printed_is_more_momentum():
+    """z(z − β)[z² − (1 + q − αλ)z + q] with q = β + (1 − β)K_dλ, where K_d enters with the other sign."""
+    gain = sp.Symbol("K_d", positive=True)
+    a, b, c, _ = state_space(ml.pid_ema, Kd=-gain)
+    q = beta + (1 - beta) * gain * lam
+    assert same((a + lam * b * c).charpoly(z).as_expr(), z * (z - beta) * (z**2 - (1 + q - lr * lam) * z + q))
+
+
 def test_state_spaces_are_the_literal_realisations():
     a, b, c, reported = state_space(ml.pid)
     assert a == sp.Matrix([[1, beta, kd], [0, beta, kd], [0, 0, 0]])
     assert sp.simplify(b - sp.Matrix([-lr - kd, -lr - kd, 1])) == sp.zeros(3, 1)
     assert c == sp.Matrix([[1, 0, 0]]) == reported
+    gain = sp.Symbol("K_d", positive=True)
+    a, b, _, _ = state_space(ml.pid_ema, Kd=gain)
+    expected = sp.Matrix(
+        [[1, beta, -gain * beta, gain * (1 - beta)], [0, beta, 0, 0], [0, 0, beta, beta - 1], [0, 0, 0, 0]]
+    )
+    assert sp.simplify(a - expected) == sp.zeros(4, 4)
+    assert sp.simplify(b - sp.Matrix([-lr - gain * (1 - beta), -lr, 1 - beta, 1])) == sp.zeros(4, 1)
     a, b, _, _ = state_space(ml.rsgdm)
     expected = sp.Matrix(
         [[1, -lr * beta, -lr * beta**2, lr * beta * (1 - beta)], [0, beta, 0, 0], [0, 0, beta, beta - 1], [0, 0, 0, 0]]
@@ -46,7 +81,8 @@ def test_nesterov_reports_its_own_iterate():
 
 
 def test_linearity_is_found_by_walking():
-    assert state_space(ml.adam) is None
+    for nonlinear in (ml.adagrad, ml.adadelta, ml.rsgdm.after(ml.clip_value), ml.rmsprop, ml.adam, ml.radam):
+        assert state_space(nonlinear) is None
     assert state_space(ml.heavy_ball.after(ml.l2)) is not None
 
 

@@ -19,7 +19,7 @@ from .files import replacing
 from .load import load
 from .method import Method
 from .minimize import as_method, minimize
-from .problems import Problem, problem, problems
+from .problems import COLLECTIONS, Problem, problem, problems
 from .result import Result, Status
 from .rule import Rule
 
@@ -82,7 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     solve.add_argument("--x0", type=float, nargs="+", metavar="X", help="the start, a number for each variable")
 
     race = command("compare", _compare, "many methods on many problems")
-    race.add_argument("problem", nargs="+", metavar="PROBLEM", help="names, each followed by its options, such as n=10")
+    race.add_argument(
+        "problem", nargs="+", metavar="PROBLEM",
+        help="names, each followed by its options, such as n=10; or collections: " + ", ".join(COLLECTIONS),
+    )  # fmt: skip
     race.add_argument("--csv", action="store_true", help="print CSV")
     race.add_argument("--profile", metavar="FILE", help="write the performance profile of evaluations")
 
@@ -115,6 +118,7 @@ def _list(arguments: argparse.Namespace) -> int:
     listed = {
         "rules": {name: getattr(rules, name).doc for name in rules.__all__},
         "problems": {name: (make.__doc__ or "").partition("\n")[0] for name, make in problems().items()},
+        "collections": {name: f"{len(problems(name))} problems" for name in COLLECTIONS},
     }
     if arguments.json:
         print(json.dumps(listed, indent=2, ensure_ascii=False))
@@ -205,7 +209,11 @@ def _problems(words: list[str]) -> list[Problem]:
             named[-1][1].append(word)
         else:
             raise Usage(f"{word!r} comes before the problem it belongs to")
-    return [_problem(name, _pairs(f"problem {name}", options)) for name, options in named]
+    return [
+        _problem(each, _pairs(f"problem {each}", options))
+        for name, options in named
+        for each in (problems(name) if name in COLLECTIONS else [name])
+    ]
 
 
 def _problem(name: str, options: dict[str, Any]) -> Problem:

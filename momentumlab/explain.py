@@ -1,6 +1,6 @@
 """What a rule does, read off the rule itself: its equations, its memory, its hyperparameters and their ranges."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -105,19 +105,18 @@ class Explanation:
         for name, value in (*slots, (r.point, _whole(point))):
             for earlier, known in found.items():
                 if not known.is_Symbol:
-                    old = self.symbols[earlier]
-                    value = min(self._rewritten(value, earlier, known), key=lambda e, old=old: (_size(e), e.has(old)))
+                    value = self._plainest(value, earlier, known)
             found[name] = value
         return found
 
-    def _rewritten(self, value: Any, slot: str, known: Any) -> Iterator[Any]:
-        """The expression as it is, with a slot's new value in it, and with that for the old one."""
+    def _plainest(self, value: Any, slot: str, known: Any) -> Any:
+        """The shortest of an expression as it is, with a slot's new value in it, and with that for the old one."""
         old, new = self.symbols[slot], self.next(slot)
-        yield value
-        yield value.subs(known, new)
-        slope = known.diff(old) if known.is_polynomial(old) else 0
-        if slope != 0 and not slope.has(old):
-            yield value.subs(old, (new - known.subs(old, 0)) / slope).expand()
+        candidates = [value, value.subs(known, new)]
+        slope = known.diff(old)
+        if known.is_polynomial(old) and slope != 0 and not slope.has(old):
+            candidates.append(value.subs(old, (new - known.subs(old, 0)) / slope).expand())
+        return min(candidates, key=lambda e: (_size(e), e.has(old)))
 
     def next(self, name: str) -> Any:
         """The symbol of a vector's new value."""

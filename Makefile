@@ -3,14 +3,23 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo test test-core lint bench clean
+.PHONY: demo profile test test-core test-slow lint bench clean
 demo: $(VENV)/core.done  ## four methods race on four functions: a table, and docs/figures/race.png
 	mkdir -p docs/figures
 	$(BIN)/momentumlab compare rosenbrock beale cosine_wells mccormick \
 		--rule heavy_ball --rule nesterov --rule pid --rule rsgdm --plot docs/figures/race.png
 
-test: $(VENV)/test.done  ## everything
+profile: $(VENV)/core.done  ## docs/figures/profile.png: which problems each method solves, and at what cost
+	mkdir -p docs/figures
+	$(BIN)/momentumlab compare more_garbow_hillstrom_unconstrained --maxiter 20000 \
+		--rule heavy_ball --rule nesterov --rule pid --rule triple_momentum --rule adam \
+		--profile docs/figures/profile.png || test $$? -eq 1  # not every method solves every problem
+
+test: $(VENV)/test.done  ## everything but the slow tables
 	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/test.done  ## tables of reference that take minutes
+	$(BIN)/python -m pytest -m slow
 
 test-core: $(VENV)/test-core.done  ## what needs neither torch nor SymPy
 	$(BIN)/python -m pytest

@@ -9,7 +9,6 @@ from scipy import sparse
 
 import momentumlab as ml
 from momentumlab.objective import Objective
-from momentumlab.ops import maximum, minimum
 from momentumlab.problems.finite_sums import finite_sum
 from momentumlab.problems.noise import drift, noisy
 from momentumlab.problems.online import reddi, reddi_mild, reddi_random
@@ -406,16 +405,14 @@ def test_the_bias_may_be_larger_than_that_of_an_average():
 # ------------------------------------------------------------------ where Adam goes to the worst point
 
 
-@ml.transform
-def into_interval(x, x_next):
-    return minimum(maximum(x_next, -1.0), 1.0)
+ADAM = ml.adam.having(c1=1.0, c2=1.0)
 
 
-def reddis_adam(C):
-    """β₁ = 0, β₂ = 1/(1 + C²), α = 0.9√(1 − β₂)/√k, no correction of the start, ε = 0."""
+def on_the_interval(rule, C):
+    """β₁ = 0, β₂ = 1/(1 + C²), α = 0.9√(1 − β₂)/√k, ε = 0, and a projection behind the rule."""
     beta2 = 1 / (1 + C * C)
-    rule = ml.adam.having(c1=1.0, c2=1.0, eps=0.0).then(into_interval)
-    return rule(lr=lambda k: 0.9 * (1 - beta2) ** 0.5 / k**0.5, beta1=0.0, beta2=beta2)
+    lr = lambda k: 0.9 * (1 - beta2) ** 0.5 / k**0.5
+    return rule.then(ml.into_box)(lr=lr, beta1=0.0, beta2=beta2, eps=0.0)
 
 
 def regret(p, method, steps):
@@ -449,15 +446,23 @@ def test_adam_goes_to_the_worst_point(C):
     """The average regret tends to (2C − 4)/3, that of staying at 1."""
     limit = reddi(C).error([1.0])
     assert limit == pytest.approx((2 * C - 4) / 3, rel=1e-14)
-    short, long = (regret(reddi(C), reddis_adam(C), steps) for steps in (300, 3000))
+    short, long = (regret(reddi(C), on_the_interval(ADAM, C), steps) for steps in (300, 3000))
     assert short[2] == long[2] == 1.0
     assert abs(long[0] - limit) < abs(short[0] - limit)
+
+
+@pytest.mark.parametrize("C", [3, 4, 10])
+def test_amsgrad_goes_to_the_best_point(C):
+    """Its average regret falls towards 0."""
+    short, long = (regret(reddi(C), on_the_interval(ml.amsgrad_paper, C), steps) for steps in (300, 3000))
+    assert long[2] < -0.98
+    assert 0 < long[0] < short[0] / 2
 
 
 @pytest.mark.parametrize("steps", [300, 3000])
 def test_projected_gradient_descent_goes_to_the_best_point(steps):
     """Its average regret is at most (D²/2α + αG²)/√T (Zinkevich 2003), on an interval of length D = 2."""
-    found, _, last = regret(reddi(3), ml.gradient_descent.then(into_interval)(lr=lambda k: 0.3 / k**0.5), steps)
+    found, _, last = regret(reddi(3), ml.gradient_descent.then(ml.into_box)(lr=lambda k: 0.3 / k**0.5), steps)
     assert 0 < found <= (2**2 / (2 * 0.3) + 0.3 * 3**2) / steps**0.5
     assert last == pytest.approx(-1 + 0.3 / (steps - 1) ** 0.5 + 0.3 / steps**0.5, rel=1e-14)
 
@@ -465,12 +470,23 @@ def test_projected_gradient_descent_goes_to_the_best_point(steps):
 @pytest.mark.slow
 @pytest.mark.parametrize(("C", "value"), [(3, 0.66804), (4, 1.33471), (10, 5.33464)])
 def test_adams_regret_is_that_of_reference(C, value):
-    found, _, last = regret(reddi(C), reddis_adam(C), 300_000)
+    found, _, last = regret(reddi(C), on_the_interval(ADAM, C), 300_000)
     assert last == 1.0 and found == pytest.approx(value, abs=5e-6)
 
 
 @pytest.mark.slow
-def test_adam_goes_to_the_worst_point_of_the_milder_losses():
-    method = ml.adam.then(into_interval)(lr=lambda k: 0.1 / k**0.5, beta1=0.9, beta2=0.99)
-    assert regret(reddi_mild(), method, 1_000_000)[1] == pytest.approx(0.952, abs=5e-4)
-    assert regret(reddi_random(0), method, 1_000_000)[1] > 0
+@pytest.mark.parametrize(
+    ("C", "point", "value"), [(3, -0.99891, 0.00182), (4, -0.99918, 0.00192), (10, -0.99967, 0.00211)]
+)
+def test_amsgrads_regret_is_that_of_reference(C, point, value):
+    found, _, last = regret(reddi(C), on_the_interval(ml.amsgrad_paper, C), 300_000)
+    assert (last, found) == pytest.approx((point, value), abs=5e-6)
+
+
+@pytest.mark.slow
+def test_the_milder_losses_part_adam_from_amsgrad():
+    options = dict(lr=lambda k: 0.1 / k**0.5, beta1=0.9, beta2=0.99)
+    adam, amsgrad = (rule.then(ml.into_box)(**options) for rule in (ml.adam, ml.amsgrad))
+    assert regret(reddi_mild(), adam, 1_000_000)[1] == pytest.approx(0.952, abs=5e-4)
+    assert regret(reddi_mild(), amsgrad, 1_000_000)[1] == pytest.approx(-0.341, abs=5e-4)
+    assert regret(reddi_random(0), adam, 1_000_000)[1] > 0

@@ -64,6 +64,11 @@ def test_the_commands_run(line, tmp_path):
     assert out.returncode == 0, out.stdout + out.stderr
 
 
+def test_the_numbers_are_so():
+    rules, problems = map(int, re.search(r"There are (\d+) rules and (\d+) problems", README).groups())
+    assert (rules, problems) == (len(ml.rules.__all__), len(ml.problems()))
+
+
 def test_make_targets_and_links_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"\bmake ([a-z-]+)", README):

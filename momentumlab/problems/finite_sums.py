@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import short
 from .draws import batches, generator
+from .options import whole
 from .problem import Problem
 
 
@@ -66,8 +67,7 @@ def finite_sum(
     """
     if not callable(components):
         raise TypeError(f"finite_sum: components = {short(components)} is not callable")
-    if not (isinstance(n, int) and n >= 1):
-        raise ValueError(f"finite_sum: n = {short(n)}; it must be a whole number, 1 or larger")
+    n = whole("finite_sum", "n", n)
     return Problem(
         **{"name": "finite_sum", **known},
         f=lambda x: components(x, np.arange(n)),

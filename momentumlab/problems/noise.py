@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import short
 from .draws import generator
+from .options import whole
 from .problem import Problem
 
 
@@ -85,7 +86,8 @@ def drift(steps: int, c: float, sigma: float, rng: Any, n: int = 1) -> np.ndarra
     array([9.])
     """
     _check_sigma("drift", sigma)
-    return c * np.arange(1.0, steps + 1)[:, None] + sigma * generator("drift", rng).standard_normal((steps, n))
+    shape = whole("drift", "steps", steps), whole("drift", "n", n)
+    return c * np.arange(1.0, steps + 1)[:, None] + sigma * generator("drift", rng).standard_normal(shape)
 
 
 def _check_sigma(owner: str, sigma: Any) -> None:

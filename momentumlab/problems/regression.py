@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import short
 from .finite_sums import in_batches
+from .options import whole
 from .problem import Problem
 
 
@@ -86,11 +87,7 @@ def synthetic_logistic(N: int = 200, d: int = 20, weight_decay: float = 0.01, se
     seed : int
         Of the data: A and a direction θ, then the labels sign(Aθ + ½ξ), all normal.
     """
-    for name, value, least in (("N", N, 1), ("d", d, 1), ("seed", seed, 0)):
-        if not (isinstance(value, int) and value >= least):
-            raise ValueError(
-                f"synthetic_logistic: {name} = {short(value)}; it must be a whole number, {least} or larger"
-            )
+    N, d, seed = (whole("synthetic_logistic", *given) for given in (("N", N), ("d", d), ("seed", seed, 0)))
     rng = np.random.default_rng(seed)
     A, direction, noise = rng.standard_normal((N, d)), rng.standard_normal(d), rng.standard_normal(N)
     b = np.where(A @ direction + 0.5 * noise > 0, 1.0, -1.0)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import short
 from .more_garbow_hillstrom_minimizers import MINIMIZERS
+from .options import whole
 from .problem import Problem
 
 NUMBERS: dict[int, str] = {
@@ -52,14 +52,6 @@ def _numbered(
         compile=True,
         **known,
     )
-
-
-def _check(problem: str, option: str, value: Any, low: int, high: float = np.inf, step: int = 1) -> None:
-    if isinstance(value, int) and low <= value <= high and value % step == 0:
-        return
-    kind = "a whole number" if step == 1 else f"a multiple of {step}"
-    bounds = f"{low} or larger" if high == np.inf else f"from {low} to {high}"
-    raise ValueError(f"{problem}: {option} = {short(value)}; it must be {kind}, {bounds}")
 
 
 # ------------------------------------------------------------------ two variables
@@ -495,7 +487,7 @@ def watson_fg(x, g):
 
 def watson(n: int = 6) -> Problem:
     """x₁² + (x₂ − x₁² − 1)² + Σ (p'(tᵢ) − p(tᵢ)² − 1)², p(t) = Σ xⱼtʲ⁻¹, tᵢ = i/29, i = 1, ..., 29."""
-    _check("watson", "n", n, 2, 31)
+    n = whole("watson", "n", n, 2, most=31)
     return _numbered(20, watson_fg, np.zeros(n))
 
 
@@ -511,13 +503,13 @@ def extended_rosenbrock_fg(x, g):
 
 def extended_rosenbrock(n: int = 10) -> Problem:
     """Σ 100(x₂ₖ − x₂ₖ₋₁²)² + (1 − x₂ₖ₋₁)², k = 1, ..., n/2: Rosenbrock's function of each pair."""
-    _check("extended_rosenbrock", "n", n, 2, step=2)
+    n = whole("extended_rosenbrock", "n", n, 2, step=2)
     return _numbered(21, extended_rosenbrock_fg, np.resize([-1.2, 1.0], n), minimizers=(np.ones(n),), fstar=0.0)
 
 
 def extended_powell_singular(n: int = 12) -> Problem:
     """Powell's singular function of each four variables."""
-    _check("extended_powell_singular", "n", n, 4, step=4)
+    n = whole("extended_powell_singular", "n", n, 4, step=4)
     return _numbered(
         22,
         extended_powell_singular_fg,
@@ -539,7 +531,7 @@ def penalty1_fg(x, g):
 
 def penalty1(n: int = 4) -> Problem:
     """10⁻⁵ Σ (xᵢ − 1)² + (Σ xᵢ² − ¼)²: its minimiser lies on the diagonal."""
-    _check("penalty1", "n", n, 1)
+    n = whole("penalty1", "n", n, 1)
     minimizer = np.full(n, max(np.roots([4.0 * n, 0.0, 2e-5 - 1.0, -2e-5]).real))
     return _numbered(23, penalty1_fg, np.arange(1.0, n + 1), minimizers=(minimizer,))
 
@@ -567,7 +559,7 @@ def penalty2(n: int = 4) -> Problem:
 
     yᵢ = e^(i/10) + e^((i − 1)/10).
     """
-    _check("penalty2", "n", n, 1)
+    n = whole("penalty2", "n", n, 1)
     return _numbered(24, penalty2_fg, np.full(n, 0.5))
 
 
@@ -583,7 +575,7 @@ def variably_dimensioned_fg(x, g):
 
 def variably_dimensioned(n: int = 10) -> Problem:
     """Σ (xᵢ − 1)² + s² + s⁴, s = Σ i(xᵢ − 1)."""
-    _check("variably_dimensioned", "n", n, 1)
+    n = whole("variably_dimensioned", "n", n, 1)
     return _numbered(
         25,
         variably_dimensioned_fg,
@@ -611,7 +603,7 @@ def trigonometric_fg(x, g):
 
 def trigonometric(n: int = 10) -> Problem:
     """Σ (n − Σ cos xⱼ + i(1 − cos xᵢ) − sin xᵢ)²: 0 at multiples of 2π; from n = 10's start a local minimum."""
-    _check("trigonometric", "n", n, 1)
+    n = whole("trigonometric", "n", n, 1)
     minimizers = (np.zeros(n), *MINIMIZERS.get((26, n), ()))
     return _numbered(26, trigonometric_fg, np.full(n, 1.0 / n), minimizers=minimizers, fstar=0.0)
 
@@ -643,7 +635,7 @@ def brown_almost_linear(n: int = 10) -> Problem:
     0 also at (α, ..., α, α¹⁻ⁿ), where nαⁿ − (n + 1)αⁿ⁻¹ + 1 = 0. At (0, ..., 0, n + 1), where f = 1, the gradient
     vanishes, but f falls in the direction (1, ..., 1, −n).
     """
-    _check("brown_almost_linear", "n", n, 1)
+    n = whole("brown_almost_linear", "n", n, 1)
     minimizers = (np.ones(n), *MINIMIZERS.get((27, n), ()))
     return _numbered(27, brown_almost_linear_fg, np.full(n, 0.5), minimizers=minimizers, fstar=0.0)
 
@@ -675,7 +667,7 @@ def _start_below_zero(n):
 
 def discrete_boundary_value(n: int = 10) -> Problem:
     """Σ (2xᵢ − xᵢ₋₁ − xᵢ₊₁ + ½h²(xᵢ + tᵢ + 1)³)², h = 1/(n + 1), tᵢ = ih, x₀ = xₙ₊₁ = 0."""
-    _check("discrete_boundary_value", "n", n, 1)
+    n = whole("discrete_boundary_value", "n", n, 1)
     return _numbered(28, discrete_boundary_value_fg, _start_below_zero(n), fstar=0.0)
 
 
@@ -711,7 +703,7 @@ def discrete_integral_equation(n: int = 10) -> Problem:
 
     Its solution is that of `discrete_boundary_value`.
     """
-    _check("discrete_integral_equation", "n", n, 1)
+    n = whole("discrete_integral_equation", "n", n, 1)
     return _numbered(29, discrete_integral_equation_fg, _start_below_zero(n), fstar=0.0)
 
 
@@ -736,7 +728,7 @@ def broyden_tridiagonal_fg(x, g):
 
 def broyden_tridiagonal(n: int = 10) -> Problem:
     """Σ ((3 − 2xᵢ)xᵢ − xᵢ₋₁ − 2xᵢ₊₁ + 1)², x₀ = xₙ₊₁ = 0."""
-    _check("broyden_tridiagonal", "n", n, 1)
+    n = whole("broyden_tridiagonal", "n", n, 1)
     return _numbered(30, broyden_tridiagonal_fg, np.full(n, -1.0), fstar=0.0)
 
 
@@ -759,7 +751,7 @@ def broyden_banded_fg(x, g):
 
 def broyden_banded(n: int = 10) -> Problem:
     """Σ (xᵢ(2 + 5xᵢ²) + 1 − Σ xⱼ(1 + xⱼ))², i − 5 ≤ j ≤ i + 1, j ≠ i."""
-    _check("broyden_banded", "n", n, 1)
+    n = whole("broyden_banded", "n", n, 1)
     return _numbered(31, broyden_banded_fg, np.full(n, -1.0), fstar=0.0)
 
 
@@ -786,9 +778,9 @@ def _full_rank(m):
 
 def linear_full_rank(n: int = 10, m: int | None = None) -> Problem:
     """Σ (xᵢ − c)² + (m − n)c², c = 1 + 2 Σ xⱼ/m: the same as Σ (xᵢ + 1)² + m − n. m is 2n unless given."""
-    _check("linear_full_rank", "n", n, 1)
+    n = whole("linear_full_rank", "n", n, 1)
     m = 2 * n if m is None else m
-    _check("linear_full_rank", "m", m, n)
+    m = whole("linear_full_rank", "m", m, n)
     return _numbered(
         32,
         _full_rank(m),
@@ -834,9 +826,9 @@ def _rank_one_problem(number, n, rows, first, idle):
 
 def linear_rank_one(n: int = 10, m: int | None = None) -> Problem:
     """Σ (i Σ jxⱼ − 1)², i = 1, ..., m: minimal on a hyperplane. m is 2n unless given."""
-    _check("linear_rank_one", "n", n, 1)
+    n = whole("linear_rank_one", "n", n, 1)
     m = 2 * n if m is None else m
-    _check("linear_rank_one", "m", m, n)
+    m = whole("linear_rank_one", "m", m, n)
     return _rank_one_problem(33, n, rows=m, first=1, idle=0)
 
 
@@ -845,9 +837,9 @@ def linear_rank_one_zeros(n: int = 10, m: int | None = None) -> Problem:
 
     m is 2n unless given.
     """
-    _check("linear_rank_one_zeros", "n", n, 3)
+    n = whole("linear_rank_one_zeros", "n", n, 3)
     m = 2 * n if m is None else m
-    _check("linear_rank_one_zeros", "m", m, n)
+    m = whole("linear_rank_one_zeros", "m", m, n)
     return _rank_one_problem(34, n, rows=m - 2, first=2, idle=2)
 
 
@@ -886,9 +878,9 @@ def chebyquad(n: int = 8, m: int | None = None) -> Problem:
     For n = m = 10 the start leads to the minimum that the paper lists, 6.50395·10⁻³; the least one known is
     4.77271·10⁻³.
     """
-    _check("chebyquad", "n", n, 1)
+    n = whole("chebyquad", "n", n, 1)
     m = n if m is None else m
-    _check("chebyquad", "m", m, n)
+    m = whole("chebyquad", "m", m, n)
     return _numbered(
         35,
         _chebyquad(m),

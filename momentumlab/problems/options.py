@@ -1,16 +1,20 @@
 """What a problem lets one choose: each option comes back as a plain number, or a sentence says what would be right."""
 
+from math import inf
 from numbers import Integral, Real
 from sys import float_info
 
 from ..errors import short
 
 
-def whole(owner: str, name: str, value: object, least: int = 1) -> int:
-    """A whole number, `least` or larger."""
-    if isinstance(value, bool) or not (isinstance(value, Integral) and int(value) >= least):
-        raise ValueError(f"{owner}: {name} = {short(value)}; it must be a whole number, {least} or larger")
-    return int(value)
+def whole(owner: str, name: str, value: object, least: int = 1, *, most: float = inf, step: int = 1) -> int:
+    """A whole number from `least` to `most`, a multiple of `step`."""
+    number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    if number is None or not least <= number <= most or number % step:
+        kind = "a whole number" if step == 1 else f"a multiple of {step}"
+        bounds = f"{least} or larger" if most == inf else f"from {least} to {most}"
+        raise ValueError(f"{owner}: {name} = {short(value)}; it must be {kind}, {bounds}")
+    return number
 
 
 def positive(owner: str, name: str, value: object) -> float:

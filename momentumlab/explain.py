@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import Any
 
 from .hyper import arguments, range_of, shown
@@ -184,6 +183,8 @@ class Explanation:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         r, letters = self.rule, {n: _math(s) for n, s in self.symbols.items()}
         given = {n: escape(v) for n, v in self.values.items()} | {n: _math(v) for n, v in self.functions.items()}
         hyper = [(letters[n], n, given[n], r.kinds[n], range_of(n)) for n in r.hyper]

@@ -118,7 +118,7 @@ def _list(arguments: argparse.Namespace) -> int:
     listed = {
         "rules": {name: getattr(rules, name).doc for name in rules.__all__},
         "problems": {name: (make.__doc__ or "").partition("\n")[0] for name, make in problems().items()},
-        "collections": {name: f"{len(problems(name))} problems" for name in COLLECTIONS},
+        "collections": {name: ", ".join(problems(name)) for name in COLLECTIONS},
     }
     if arguments.json:
         print(json.dumps(listed, indent=2, ensure_ascii=False))

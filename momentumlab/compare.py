@@ -15,7 +15,7 @@ import numpy as np
 from .errors import short, unknown
 from .method import Method
 from .minimize import as_method, minimize
-from .problems import Problem, as_problem
+from .problems import Problem, as_problems
 from .profiles import data_profile, performance_profile
 from .result import Result, Status
 from .rule import Rule
@@ -261,6 +261,7 @@ def compare(
     Parameters
     ----------
     problems : Problem, str, or iterable of them
+        A text is the name of a problem, or of a collection of them.
     methods : iterable of Method, Rule or str; or mapping from labels to them
     tol, norm, maxiter, time_limit
         As for `minimize`.
@@ -280,7 +281,7 @@ def compare(
     """
     from tqdm import tqdm
 
-    chosen = [as_problem(p) for p in ([problems] if isinstance(problems, (str, Problem)) else _listed(problems))]
+    chosen = as_problems(problems if isinstance(problems, (str, Problem)) else _listed(problems))
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise ValueError(f"repeats = {short(repeats)}; it must be a whole number, 1 or larger")
     labelled = _labelled(methods)

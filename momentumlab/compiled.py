@@ -170,9 +170,9 @@ def slices(shape, axis, min_dim):
     """
     if shape.size < min_dim:
         return np.zeros(1), np.prod(shape) + 1
-    if axis >= shape.size:
+    if not -shape.size <= int(axis) < shape.size:
         raise ValueError("axis is not one of x's")
-    return np.zeros(shape[int(axis)]), np.prod(shape[int(axis) + 1 :])
+    return np.zeros(shape[int(axis)]), np.prod(shape[int(axis) % shape.size + 1 :])
 
 
 def _descend(*args):

@@ -3,6 +3,20 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+ALIASES = {
+    "learning_rate": "lr",
+    "step_size": "lr",
+    "momentum": "beta",
+    "betas": "beta1",
+    "b1": "beta1",
+    "b2": "beta2",
+    "rho": "beta2",
+    "alpha": "beta2",
+    "epsilon": "eps",
+}
+"""What other libraries call our names."""
+MANY = 20  # choices, which are not listed where one is near
+
 
 def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
     """Say that a name is unknown, which names are near it, and which there are.
@@ -11,9 +25,11 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
     "there is no rule 'heavyball'; did you mean 'heavy_ball'? There are heavy_ball, pid"
     """
     choices = list(choices)
-    near = get_close_matches(str(name), choices, n=2, cutoff=0.6)
+    near = [ALIASES[name]] if name in ALIASES and ALIASES[name] in choices else []
+    near = near or get_close_matches(str(name), choices, n=2, cutoff=0.6)
     guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
-    return f"there is no {kind} {short(name)}{guess} There are {', '.join(choices) or 'none'}"
+    listed = "" if near and len(choices) > MANY else f" There are {', '.join(choices) or 'none'}"
+    return f"there is no {kind} {short(name)}{guess}{listed}"
 
 
 def short(value: object) -> str:

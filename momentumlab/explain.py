@@ -1,6 +1,7 @@
 """What a rule does, read off the rule itself: its equations, its memory, its hyperparameters and their ranges."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,8 +12,16 @@ from .minimize import as_method
 from .rule import Rule, Start
 
 SYMBOLS = {
-    **{"lr": "alpha", "kd": "k_d", "Kd": "K_d", "eps": "epsilon", "eps_root": "epsilon_0"},
-    **{"weight_decay": "lambda", "dampening": "tau", "g_prev": "g_-", "g_mean": "gbar", "max_norm": "G"},
+    "lr": "alpha",
+    "kd": "k_d",
+    "Kd": "K_d",
+    "eps": "epsilon",
+    "eps_root": "epsilon_0",
+    "weight_decay": "lambda",
+    "dampening": "tau",
+    "max_norm": "G",
+    "g_prev": "g_-",
+    "g_mean": "gbar",
 }
 """The letters of names that are no letters themselves."""
 WIDE = 100  # columns, beyond which a formula is left out of the text
@@ -40,21 +49,13 @@ def explain(method: Method | Rule | str) -> "Explanation":
 
     Examples
     --------
-    >>> print(explain("heavy_ball"))  # doctest: +SKIP
-    heavy_ball
-    Polyak (1964), the step size inside the velocity: v⁺ = βv − αg, x⁺ = x + v⁺.
+    >>> print(explain("pid_ema"))  # doctest: +SKIP
+    pid_ema
+    An et al. (2018): v⁺ = βv − αg, d averages differences of gradients, x⁺ = x + v⁺ − K_d d⁺.
     <BLANKLINE>
     One step, from the gradient g at x
-      v⁺ = -α⋅g + β⋅v
-    <BLANKLINE>
-      x⁺ = v⁺ + x
-    <BLANKLINE>
-    Memory
-      v  starts as 0
-    <BLANKLINE>
-    Hyperparameters
-      α  lr    found by Backtracking(first=0.5)  constant  [0, ∞)
-      β  beta  0.9                               constant  [0, 1)
+      g⁺₋ = g
+    ...
     """
     try:
         import sympy  # noqa: F401
@@ -126,16 +127,16 @@ class Explanation:
     @cached_property
     def functions(self) -> dict[str, Any]:
         """The hyperparameters that are functions of others, of k or of vectors: as expressions, where SymPy can."""
-        found = {}
-        for name, value in self.rule.hyper.items():
-            if callable(value):
-                try:
-                    expression = _whole(value(*(self.symbols[a] for a in arguments(value))))
-                except Exception:  # whatever a function written for numbers raises on symbols
-                    continue
-                if expression.free_symbols:
-                    found[name] = expression
-        return found
+        functions = {n: v for n, v in self.rule.hyper.items() if callable(v)}
+        return {n: e for n, e in _expressions(functions, self.symbols).items() if e.free_symbols}
+
+    @cached_property
+    def tuning(self) -> dict[str, Any]:
+        """What theory sets hyperparameters to on μ-strongly convex, L-smooth functions."""
+        from sympy import Symbol
+
+        constants = {n: Symbol(n, positive=True) for n in ("mu", "L")}
+        return _expressions(self.method.base.tuning, {**self.symbols, **constants})
 
     @property
     def memory(self) -> dict[str, str]:
@@ -174,6 +175,8 @@ class Explanation:
         inline = {n: text for n, text in drawn.items() if "\n" not in text}
         if tall := {self.symbols[n]: self.functions[n] for n in drawn if n not in inline}:
             lines += ["with", *_block(tall)]
+        if self.tuning:
+            lines += ["tuned, for μ and L, to", *_block({self.symbols[n]: v for n, v in self.tuning.items()})]
         if r.slots:
             lines += ["Memory", *_columns([(letters[n], f"starts as {s}") for n, s in self.memory.items()]), ""]
         values = self.values | inline
@@ -192,10 +195,20 @@ class Explanation:
             f"<b>{escape(self.title)}</b><p>{escape(r.doc)}</p>",
             f"<p>One step, from the gradient {letters['g']} at {letters[r.point]}:</p>",
             *(f"$${equation}$$" for equation in self.latex),
+            _table(("tuned, for μ and L, to",), [(f"{letters[n]} = {_math(v)}",) for n, v in self.tuning.items()]),
             _table(("memory", "starts as"), [(letters[n], s) for n, s in self.memory.items()]),
             _table(("", "hyperparameter", "value", "kind", "range"), hyper),
         ]
         return "\n".join(parts)
+
+
+def _expressions(given: Mapping[str, Any], symbols: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers, and functions of what their arguments name, as expressions; those written for numbers alone left out."""
+    found = {}
+    for name, value in given.items():
+        with suppress(Exception):  # whatever such a function raises on symbols
+            found[name] = _whole(value(*(symbols[a] for a in arguments(value))) if callable(value) else value)
+    return found
 
 
 def _whole(expression: Any) -> Any:

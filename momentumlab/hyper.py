@@ -30,7 +30,6 @@ RANGES = {
     "max_norm": "[0, inf]",
     "max_value": "[0, inf]",
     "rho": "[0, 1)",
-    "axis": "[0, inf)",
     "min_dim": "[1, inf)",
     "mu": "(0, inf)",
     "L": "(0, inf)",

@@ -116,7 +116,7 @@ class _NumPy:
             return 0.0
         slices = np.moveaxis(a, int(axis), 0).reshape(a.shape[int(axis)], -1)
         means = (np.add.accumulate(slices, axis=1)[:, -1] + 0.0) / slices.shape[1]
-        return np.expand_dims(means, [d for d in range(a.ndim) if d != int(axis)])
+        return np.expand_dims(means, [d for d in range(a.ndim) if d != int(axis) % a.ndim])
 
 
 class _Torch:
@@ -157,7 +157,9 @@ class _Torch:
 
     @staticmethod
     def slice_mean(a, axis, min_dim):
-        return a.mean([d for d in range(a.dim()) if d != int(axis)], keepdim=True) if a.dim() >= min_dim else 0.0
+        if a.dim() < min_dim:
+            return 0.0
+        return a.mean([d for d in range(a.dim()) if d != range(a.dim())[int(axis)]], keepdim=True)
 
 
 class _SymPy:

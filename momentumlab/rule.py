@@ -1,4 +1,4 @@
-"""The grammar: a rule is one pure function, and its signature is its declaration.
+"""The grammar: what a rule declares, which `rule` explains, and what it does.
 
 ::
 
@@ -6,13 +6,6 @@
     def heavy_ball(x, g, v=0.0, /, lr=0.01, beta=0.9):
         v = beta * v - lr * g
         return x + v, v
-
-The first argument is the point where the gradient is taken, `g` that gradient; the argument named `x`
-is the iterate that theorems speak of. Before the slash, without a default: a product that a
-preconditioner supplies (`Bv`, `Hg`). Before it, with a default: a slot of memory and how it starts, a
-number, POINT or GRADIENT. After it: hyperparameters, numbers or functions whose argument names say
-what they need: other hyperparameters, the iteration `k` (from 1), or whole vectors by their names.
-The step size is the one named `lr`.
 
 A rule with its hyperparameters bound, ``heavy_ball(lr=0.1)``, is a `Method`.
 """
@@ -248,20 +241,17 @@ class Rule:
         >>> nesterov.having(beta=lambda k: (k - 1) / (k + 2))(lr=0.1)
         nesterov(lr=0.1)
         """
+        self._check_names(hyper)
+        values = {**self.hyper, **_values(self, hyper)}
+        return _check(self._derived("having", hyper, hyper=values, tuning={}, chosen=self.chosen | set(hyper)))
+
+    def _check_names(self, hyper: Mapping[str, Any]) -> None:
         if taken := [n for n in hyper if n in ("k", "x", "x_next", *self.vectors)]:
             what = "the iteration" if taken[0] == "k" else "a vector"
             raise TypeError(f"{self.name}: {taken[0]} is {what}, not a hyperparameter; it has {self.ranges}")
-        new = self._derived(
-            "having",
-            hyper,
-            hyper={**self.hyper, **_values(self, hyper)},
-            tuning={},
-            chosen=self.chosen | set(hyper),
-        )
-        used = {a for v in new.hyper.values() if callable(v) for a in arguments(v)}
+        used = {a for v in ({**self.hyper, **hyper}).values() if callable(v) for a in arguments(v)}
         if lost := [n for n in hyper if n not in self.hyper and n not in used]:
             raise TypeError(f"{self.name}: {unknown('hyperparameter', lost[0], self.hyper)}; ranges: {self.ranges}")
-        return _check(new)
 
     def after(self, t: Transform) -> "Rule":
         """First the transform of the gradient, then the rule.
@@ -331,6 +321,7 @@ class Rule:
             if not callable(scipys[0]):
                 raise TypeError(f"{self.name}: {short(scipys[0])} has no name; bind by name: {self.name}(lr=0.1)")
             return self()(*scipys, **hyper)
+        self._check_names(hyper)
         if search is not None:
             self._check_search(search, hyper)
         method = Method(self, tuple(_values(self, hyper).items()), search or self._default_search(hyper))
@@ -418,7 +409,13 @@ def rule(step: Callable, /) -> Rule: ...
 @overload
 def rule(*, tuned: Mapping[str, Any]) -> Callable[[Callable], Rule]: ...
 def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = None) -> Any:
-    """Declare an update rule; see the module's introduction for the grammar.
+    """Declare an update rule: one pure function, whose signature is its declaration.
+
+    The first argument is the point where the gradient is taken, `g` that gradient; the argument named `x` is the
+    iterate that theorems speak of. Before the slash, without a default: a product that a preconditioner supplies
+    (``Bv``, ``Hg``). Before it, with a default: a slot of memory and how it starts, a number, POINT or GRADIENT.
+    After it: hyperparameters, numbers or functions whose argument names say what they need: other hyperparameters,
+    the iteration ``k`` (from 1), or whole vectors by their names. The step size is the one named ``lr``.
 
     Parameters
     ----------

@@ -103,7 +103,10 @@ TRIPLE = dict(
     lr=lambda rho, L: (1 + rho) / L,
     beta=lambda rho: rho * rho / (2 - rho),
 )
-"""Van Scoy, Freeman & Lynch (2018): the tuning whose worst case contracts by ρ = 1 − 1/√κ."""
+"""Van Scoy, Freeman & Lynch (2018): the worst case of strongly convex functions contracts by ρ = 1 − 1/√κ.
+
+PID takes the same gradients. On quadratics Nesterov's rule contracts as fast; its worst case is slower.
+"""
 
 
 @rule(tuned=TRIPLE)

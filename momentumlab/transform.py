@@ -7,10 +7,10 @@ from types import FunctionType
 from typing import Any
 
 from .errors import short
-from .hyper import number, resolve
+from .hyper import number, resolve, shown
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Transform:
     """A pointwise function of the gradient (x, g), or of where a rule went (x, x_next); made by `transform`."""
 
@@ -31,6 +31,9 @@ class Transform:
 
     def __reduce__(self) -> str:
         return self.name
+
+    def __repr__(self) -> str:
+        return f"<transform {self.name}({', '.join(f'{n}={shown(v)}' for n, v in self.hyper.items())})>"
 
 
 def transform(step: Callable) -> Transform:

@@ -37,7 +37,7 @@ def test_list(capsys):
     out = capsys.readouterr().out
     assert all(name in out for name in rules.__all__)
     assert main(["list", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"rules", "problems"}
+    assert set(json.loads(capsys.readouterr().out)) == {"rules", "problems", "collections"}
 
 
 def test_solve(capsys):

@@ -1,6 +1,6 @@
 """Test problems by name; each module is a collection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from inspect import signature
 from typing import Any
@@ -13,15 +13,13 @@ from .online import reddi, reddi_mild, reddi_random
 from .problem import Problem
 from .regression import least_squares, logistic
 
+MODULES = (quadratics, classics, convex, regression, more_garbow_hillstrom)
+MAKERS = {name: getattr(module, name) for module in MODULES for name in module.__all__}
+NUMBERS = more_garbow_hillstrom.NUMBERS
 COLLECTIONS = {
-    "quadratics": quadratics.__all__,
-    "classics": classics.__all__,
-    "convex": convex.__all__,
-    "regression": regression.__all__,
-    "more_garbow_hillstrom": [*more_garbow_hillstrom.NUMBERS.values()],
-    "more_garbow_hillstrom_unconstrained": [
-        more_garbow_hillstrom.NUMBERS[number] for number in more_garbow_hillstrom.UNCONSTRAINED
-    ],
+    **{module.__name__.rpartition(".")[2]: list(module.__all__) for module in MODULES},
+    "more_garbow_hillstrom": list(NUMBERS.values()),
+    "more_garbow_hillstrom_unconstrained": [NUMBERS[n] for n in more_garbow_hillstrom.UNCONSTRAINED],
 }
 """The names of each collection's problems; Moré, Garbow & Hillstrom's are in their order, two of them classics."""
 
@@ -48,15 +46,10 @@ def problems(collection: str | None = None) -> dict[str, Callable[..., Problem]]
     35
     """
     if collection is None:
-        return _makers()
+        return dict(MAKERS)
     if collection not in COLLECTIONS:
         raise ValueError(unknown("collection", collection, COLLECTIONS))
-    return {name: _makers()[name] for name in COLLECTIONS[collection]}
-
-
-def _makers() -> dict[str, Callable[..., Problem]]:
-    modules = (quadratics, classics, convex, regression, more_garbow_hillstrom)
-    return {name: getattr(module, name) for module in modules for name in module.__all__}
+    return {name: MAKERS[name] for name in COLLECTIONS[collection]}
 
 
 def problem(name: str, **options: Any) -> Problem:
@@ -102,9 +95,20 @@ def as_problem(p: Problem | str) -> Problem:
     return p if isinstance(p, Problem) else problem(p)
 
 
+def as_problems(given: Problem | str | Iterable[Problem | str]) -> list[Problem]:
+    """The problems among which are names, and names of collections."""
+    listed = [given] if isinstance(given, (Problem, str)) else given
+    return [
+        as_problem(each)
+        for p in listed
+        for each in (COLLECTIONS[p] if isinstance(p, str) and p in COLLECTIONS else [p])
+    ]
+
+
 __all__ = [
     "Problem",
     "as_problem",
+    "as_problems",
     "drift",
     "finite_sum",
     "least_squares",

@@ -1,6 +1,7 @@
 """Finite sums: the mean of many functions, seen whole or in batches."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,25 @@ from .problem import Problem
 
 
 def finite_sum(
-    components: Callable,
+    mean: Callable,
     x0: Any,
-    n: int,
+    N: int,
     *,
     batch: int | None = None,
     rng: Any = None,
     replace: bool = False,
     **known: Any,
 ) -> Problem:
-    """(1/n) Σ fᵢ, of which runs see the whole or batches.
+    """(1/N) Σ fᵢ, of which runs see the whole or batches.
 
     Parameters
     ----------
-    components : callable
-        ``components(x, indices)`` returns the mean of the fᵢ over an array of indices, from 0 to n − 1, and the
-        gradient of that mean.
-    x0 : array_like of shape (d,)
+    mean : callable
+        ``mean(x, indices)`` returns the mean of the fᵢ over an array of indices, from 0 to N − 1, and the gradient of
+        that mean.
+    x0 : array_like
         The start.
-    n : int
+    N : int
         The number of functions.
     batch : int, optional
         How many of them a run sees at a time: all if it is left out.
@@ -50,47 +51,46 @@ def finite_sum(
     Raises
     ------
     TypeError, ValueError
-        Where `batch` is not between 1 and n, or is given without `rng`.
+        Where `batch` is not between 1 and N, or is given without `rng`.
 
     Examples
     --------
     >>> import numpy as np
     >>> from momentumlab import gradient_descent, minimize
     >>> centres = np.array([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]])
-    >>> def components(x, indices):
+    >>> def mean(x, indices):
     ...     away = x - centres[indices]
     ...     return 0.5 * np.mean(np.sum(away**2, axis=1)), away.mean(axis=0)
-    >>> p = finite_sum(components, np.zeros(2), 3, batch=1, rng=0, minimizers=(centres.mean(axis=0),))
+    >>> p = finite_sum(mean, np.zeros(2), 3, batch=1, rng=0, minimizers=(centres.mean(axis=0),))
     >>> r = minimize(p, method=gradient_descent(lr=lambda k: 1 / k), tol=0, maxiter=300)
     >>> p.error(r.x) < 1e-3
     True
     """
-    if not callable(components):
-        raise TypeError(f"finite_sum: components = {short(components)} is not callable")
-    n = whole("finite_sum", "n", n)
+    if not callable(mean):
+        raise TypeError(f"finite_sum: mean = {short(mean)} is not callable")
+    N = whole("finite_sum", "N", N)
     return Problem(
         **{"name": "finite_sum", **known},
-        f=lambda x: components(x, np.arange(n)),
+        f=lambda x: mean(x, np.arange(N)),
         x0=x0,
         jac=True,
-        sampler=in_batches("finite_sum", components, n, batch, rng, replace),
+        sampler=in_batches("finite_sum", mean, N, batch, rng, replace),
     )
 
 
 def in_batches(
-    owner: str, components: Callable, n: int, batch: int | None, rng: Any, replace: bool
+    owner: str, mean: Callable, N: int, batch: int | None, rng: Any, replace: bool
 ) -> Callable[[], Callable] | None:
     """The sampler of a finite sum; None where runs see the whole."""
     if batch is None:
         if rng is not None:
             raise TypeError(f"{owner}: rng = {short(rng)} has nothing to draw; give batch too")
         return None
-    if not (isinstance(batch, int) and batch >= 1 and (replace or batch <= n)):
-        raise ValueError(f"{owner}: batch = {short(batch)}; it must be a whole number from 1 to {n}, or None for all")
+    size = whole(owner, "batch", batch, most=inf if replace else N)
     generator(owner, rng)
 
     def sampler():
-        drawn = batches(n, batch, generator(owner, rng), replace)
-        return lambda x: components(x, next(drawn))
+        drawn = batches(N, size, generator(owner, rng), replace)
+        return lambda x: mean(x, next(drawn))
 
     return sampler

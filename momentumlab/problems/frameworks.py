@@ -20,7 +20,12 @@ def by_torch(f: Callable, x0: Any) -> tuple[Callable, Any]:
     def fg(x):
         variable = torch.tensor(x, device=device, requires_grad=True)
         with torch.enable_grad():
-            value = f(variable)
+            try:
+                value = f(variable)
+            except RuntimeError as error:
+                if "dtype" in str(error):
+                    error.add_note("f is given float64; make its data and modules .double() too")
+                raise
         if not isinstance(value, torch.Tensor):
             raise TypeError(f"f returned {short(value)}; it must return a torch tensor of one number")
         if value.numel() != 1:

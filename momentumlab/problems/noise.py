@@ -5,18 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import short
 from .draws import generator
-from .options import whole
+from .options import nonnegative, whole
 from .problem import Problem
 
 
-def noisy(problem: Problem, sigma: float, rng: Any) -> Problem:
+def noisy(problem: Problem | str, sigma: float, rng: Any) -> Problem:
     """A problem whose runs see ∇f + σξ, ξ ~ N(0, I), and f itself.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or str
     sigma : float
         The standard deviation in each component.
     rng : int or numpy.random.Generator
@@ -34,19 +33,19 @@ def noisy(problem: Problem, sigma: float, rng: Any) -> Problem:
 
     Examples
     --------
-    >>> from momentumlab import heavy_ball, minimize, problem
-    >>> p = noisy(problem("stiff_quadratic"), sigma=0.1, rng=0)
+    >>> from momentumlab import heavy_ball, minimize
+    >>> p = noisy("stiff_quadratic", sigma=0.1, rng=0)
     >>> r = minimize(p, method=heavy_ball(lr=0.001), tol=0, maxiter=2000)
     >>> p.error(r.x) < 1e-2
     True
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"noisy: {short(problem)} is not a problem; give one, such as problem('beale')")
-    _check_sigma("noisy", sigma)
+    from . import as_problem
+
+    p, sigma = as_problem(problem), nonnegative("noisy", "sigma", sigma)
     generator("noisy", rng)
 
     def sampler():
-        objective, stream = problem.objective(), generator("noisy", rng)
+        objective, stream = p.objective(), generator("noisy", rng)
 
         def sampled(x):
             f, g = objective(x)
@@ -54,7 +53,7 @@ def noisy(problem: Problem, sigma: float, rng: Any) -> Problem:
 
         return sampled
 
-    return replace(problem, name=f"noisy_{problem.name}", sampler=sampler, recipe=())
+    return replace(p, name=f"noisy_{p.name}", sampler=sampler, recipe=())
 
 
 def drift(steps: int, c: float, sigma: float, rng: Any, n: int = 1) -> np.ndarray:
@@ -85,11 +84,6 @@ def drift(steps: int, c: float, sigma: float, rng: Any, n: int = 1) -> np.ndarra
     >>> (g - ewa(g, 0.9))[-1].round(6)
     array([9.])
     """
-    _check_sigma("drift", sigma)
+    sigma = nonnegative("drift", "sigma", sigma)
     shape = whole("drift", "steps", steps), whole("drift", "n", n)
     return c * np.arange(1.0, steps + 1)[:, None] + sigma * generator("drift", rng).standard_normal(shape)
-
-
-def _check_sigma(owner: str, sigma: Any) -> None:
-    if not isinstance(sigma, (int, float)) or not 0 <= sigma < np.inf:
-        raise ValueError(f"{owner}: sigma = {short(sigma)}; it must be a number, 0 or larger")

@@ -1,10 +1,10 @@
 """What a problem lets one choose: each option comes back as a plain number, or a sentence says what would be right."""
 
 from math import inf
-from numbers import Integral, Real
-from sys import float_info
+from numbers import Integral
 
 from ..errors import short
+from ..hyper import is_real
 
 
 def whole(owner: str, name: str, value: object, least: int = 1, *, most: float = inf, step: int = 1) -> int:
@@ -24,6 +24,13 @@ def positive(owner: str, name: str, value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
+def nonnegative(owner: str, name: str, value: object) -> float:
+    """A finite number, 0 or larger."""
+    if not (_is_positive(value) or (is_real(value) and value == 0)):
+        raise ValueError(f"{owner}: {name} = {short(value)}; it must be a finite number, 0 or larger")
+    return float(value)  # type: ignore[arg-type]
+
+
 def curvature(owner: str, mu: object, L: object) -> tuple[float, float]:
     """μ and L with 0 < μ ≤ L."""
     if not (_is_positive(mu) and _is_positive(L) and mu <= L):  # type: ignore[operator]
@@ -32,4 +39,4 @@ def curvature(owner: str, mu: object, L: object) -> tuple[float, float]:
 
 
 def _is_positive(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 < value <= float_info.max  # type: ignore[operator]
+    return is_real(value) and value > 0  # type: ignore[operator]

@@ -1,7 +1,7 @@
 """A test problem: a function that knows its start, its minimisers and its constants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..objective import Objective, start
 from .frameworks import by_jax, by_torch
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Problem:
     """A smooth function to be minimised, and what is known about it.
 
@@ -63,9 +63,9 @@ class Problem:
     L: float | None = None
     box: tuple[tuple[float, float], tuple[float, float]] | None = None
     source: str = ""
-    compile: bool = field(default=False, repr=False)
-    recipe: tuple[Any, ...] = field(default=(), repr=False)
-    sampler: Callable[[], Callable] | None = field(default=None, repr=False)
+    compile: bool = False
+    recipe: tuple[Any, ...] = ()
+    sampler: Callable[[], Callable] | None = None
 
     def __post_init__(self) -> None:
         if not callable(self.f):
@@ -140,6 +140,13 @@ class Problem:
         array([-6., -4.])
         """
         return cls(_name(f, name), by_jax(f), x0, jac=True, **known)
+
+    def __repr__(self) -> str:
+        shows = [f"{self.dim} variable{'s' * (self.dim > 1)}"]
+        shows += [
+            f"{n} = {v:g}" for n, v in (("f*", self.fstar), ("mu", self.mu), ("L", self.L)) if v is not None and v == v
+        ]
+        return f"<problem {self.name}: {', '.join(shows)}>"
 
     def __reduce__(self) -> Any:
         """By name and options, where it has them: its functions may be closures."""

@@ -9,14 +9,14 @@ import numpy as np
 
 from ..errors import short
 from .finite_sums import in_batches
-from .options import whole
+from .options import nonnegative, whole
 from .problem import Problem
 
 
 def logistic(
     A: Any,
     b: Any,
-    weight_decay: float = 0.01,
+    ridge: float = 0.0,
     *,
     solve: bool = False,
     batch: int | None = None,
@@ -31,8 +31,8 @@ def logistic(
         A sample aᵢ a row; sparse data stay sparse.
     b : array_like of shape (N,)
         Labels, −1 and 1.
-    weight_decay : float
-        λ, which is also μ; L is λ + λmax(AᵀA)/4N.
+    ridge : float
+        λ, which is also μ; L is λ + λmax(AᵀA)/4N. It is part of f: a rule that decays weights decays them besides.
     solve : bool
         Whether to find the minimiser and `fstar`, which takes some Hessians; λ must be larger than 0.
     batch, rng, replace
@@ -52,16 +52,14 @@ def logistic(
     >>> import numpy as np
     >>> from momentumlab import minimize, nesterov
     >>> A = np.array([[1.0, 2.0], [0.0, 1.0], [-1.0, 1.0], [-2.0, 0.0]])
-    >>> p = logistic(A, [1, 1, -1, -1], weight_decay=0.1)
+    >>> p = logistic(A, [1, 1, -1, -1], ridge=0.1)
     >>> minimize(p, method=nesterov.tuned(mu=p.mu, L=p.L)).x.round(4)
     array([1.3231, 0.5438])
     """
-    if not isinstance(weight_decay, (int, float)) or not 0 <= weight_decay < np.inf:
-        raise ValueError(f"logistic: weight_decay = {short(weight_decay)}; it must be a number, 0 or larger")
-    A = _samples("logistic", A)
+    lam, A = nonnegative("logistic", "ridge", ridge), _samples("logistic", A)
     A = _scaled(_labels("logistic", A, b), A)
-    (N, d), lam = A.shape, float(weight_decay)
-    components = _logistic_components(A, lam)
+    N, d = A.shape
+    mean = _logistic_mean(A, lam)
     p = Problem(
         "logistic",
         _logistic_csr(A.data, A.indices, A.indptr, lam) if _is_sparse(A) else _logistic_dense(A, lam),
@@ -70,19 +68,19 @@ def logistic(
         mu=lam or None,
         L=lam + _largest_eigenvalue(A) / (4 * N),
         compile=True,
-        sampler=in_batches("logistic", components, N, batch, rng, replace),
+        sampler=in_batches("logistic", mean, N, batch, rng, replace),
     )
-    return _solved(p, lambda x: components(x, np.arange(N))) if solve else p
+    return _solved(p, lambda x: mean(x, np.arange(N))) if solve else p
 
 
-def synthetic_logistic(N: int = 200, d: int = 20, weight_decay: float = 0.01, seed: int = 0) -> Problem:
+def synthetic_logistic(N: int = 200, d: int = 20, ridge: float = 0.01, seed: int = 0) -> Problem:
     """(1/N) Σ log(1 + exp(−bᵢaᵢᵀx)) + ½λ‖x‖²: Gaussian data, labels by a hyperplane with noise.
 
     Parameters
     ----------
     N, d : int
         Numbers of samples and of variables.
-    weight_decay : float
+    ridge : float
         λ, larger than 0.
     seed : int
         Of the data: A and a direction θ, then the labels sign(Aθ + ½ξ), all normal.
@@ -91,30 +89,33 @@ def synthetic_logistic(N: int = 200, d: int = 20, weight_decay: float = 0.01, se
     rng = np.random.default_rng(seed)
     A, direction, noise = rng.standard_normal((N, d)), rng.standard_normal(d), rng.standard_normal(N)
     b = np.where(A @ direction + 0.5 * noise > 0, 1.0, -1.0)
-    return dataclasses.replace(logistic(A, b, weight_decay, solve=True), name="synthetic_logistic")
+    return dataclasses.replace(logistic(A, b, ridge, solve=True), name="synthetic_logistic")
 
 
 def least_squares(
     A: Any,
     b: Any,
+    ridge: float = 0.0,
     *,
     batch: int | None = None,
     rng: Any = None,
     replace: bool = False,
 ) -> Problem:
-    """‖Ax − b‖²/2N: linear least squares.
+    """‖Ax − b‖²/2N + ½λ‖x‖²: linear least squares.
 
     Parameters
     ----------
     A : array_like of shape (N, d)
     b : array_like of shape (N,)
+    ridge : float
+        λ, part of f.
     batch, rng, replace
         As in `finite_sum`.
 
     Returns
     -------
     Problem
-        With its minimiser, that of least norm, and μ and L, the extreme eigenvalues of AᵀA/N.
+        With its minimiser, that of least norm, and μ and L, the extreme eigenvalues of AᵀA/N + λI.
 
     Raises
     ------
@@ -129,11 +130,12 @@ def least_squares(
     """
     if _is_sparse(A):
         raise TypeError("least_squares: A is sparse; give A.toarray()")
-    A = _samples("least_squares", A)
+    lam, A = nonnegative("least_squares", "ridge", ridge), _samples("least_squares", A)
     b = _targets("least_squares", A, b)
     N, d = A.shape
-    x, _, rank, singular = np.linalg.lstsq(A, b)
-    fg, gram = _squares(A, b), A.T @ A / N
+    penalty = np.sqrt(N * lam) * np.eye(d)
+    x, _, rank, singular = np.linalg.lstsq(np.vstack([A, penalty]), np.concatenate([b, np.zeros(d)]))
+    fg, gram = _squares(A, b, lam), A.T @ A / N + lam * np.eye(d)
     return Problem(
         "least_squares",
         fg,
@@ -144,14 +146,14 @@ def least_squares(
         mu=float(singular[-1] ** 2 / N) if rank == d else None,
         L=float(singular[0] ** 2 / N),
         compile=True,
-        sampler=in_batches("least_squares", _squares_components(A, b), N, batch, rng, replace),
+        sampler=in_batches("least_squares", _squares_mean(A, b, lam), N, batch, rng, replace),
     )
 
 
 # ------------------------------------------------------------------ the functions; A holds bᵢaᵢ for the logistic ones
 
 
-def _logistic_dense(A: np.ndarray, weight_decay: float) -> Callable:
+def _logistic_dense(A: np.ndarray, ridge: float) -> Callable:
     def fg(x, g):
         weights = A @ x
         f = 0.0
@@ -160,20 +162,20 @@ def _logistic_dense(A: np.ndarray, weight_decay: float) -> Callable:
             e = exp(-abs(margin))
             f += log1p(e) + max(-margin, 0.0)
             weights[i] = (e if margin > 0 else 1.0) / (1.0 + e)
-        g[:] = weight_decay * x - A.T @ weights / weights.size
-        return f / weights.size + 0.5 * weight_decay * (x @ x)
+        g[:] = ridge * x - A.T @ weights / weights.size
+        return f / weights.size + 0.5 * ridge * (x @ x)
 
     return fg
 
 
-def _logistic_csr(data: np.ndarray, columns: np.ndarray, starts: np.ndarray, weight_decay: float) -> Callable:
+def _logistic_csr(data: np.ndarray, columns: np.ndarray, starts: np.ndarray, ridge: float) -> Callable:
     N = starts.size - 1
 
     def fg(x, g):
-        f, ridge = 0.0, 0.0
+        f, penalty = 0.0, 0.0
         for j in range(x.size):
-            g[j] = weight_decay * x[j]
-            ridge += 0.5 * x[j] * g[j]
+            g[j] = ridge * x[j]
+            penalty += 0.5 * x[j] * g[j]
         for i in range(N):
             margin = 0.0
             for k in range(starts[i], starts[i + 1]):
@@ -183,54 +185,54 @@ def _logistic_csr(data: np.ndarray, columns: np.ndarray, starts: np.ndarray, wei
             weight = (e if margin > 0 else 1.0) / (1.0 + e) / N
             for k in range(starts[i], starts[i + 1]):
                 g[columns[k]] -= weight * data[k]
-        return f / N + ridge
+        return f / N + penalty
 
     return fg
 
 
-def _logistic_components(A: Any, weight_decay: float) -> Callable:
-    def components(x, indices):
+def _logistic_mean(A: Any, ridge: float) -> Callable:
+    def mean(x, indices):
         rows = A[indices]
         margins = rows @ x
         weights = np.exp(-np.logaddexp(0.0, margins))
-        f = np.mean(np.logaddexp(0.0, -margins)) + 0.5 * weight_decay * (x @ x)
-        return f, weight_decay * x - rows.T @ weights / indices.size
+        f = np.mean(np.logaddexp(0.0, -margins)) + 0.5 * ridge * (x @ x)
+        return f, ridge * x - rows.T @ weights / indices.size
 
-    return components
+    return mean
 
 
-def _logistic_hess(A: Any, weight_decay: float) -> Callable:
+def _logistic_hess(A: Any, ridge: float) -> Callable:
     def hess(x):
         margins = A @ x
         curvatures = np.exp(-np.logaddexp(0.0, margins) - np.logaddexp(0.0, -margins)) / margins.size
         rows = _scaled(np.sqrt(curvatures), A)
         gram = rows.T @ rows
-        return (gram.toarray() if _is_sparse(A) else gram) + weight_decay * np.eye(x.size)
+        return (gram.toarray() if _is_sparse(A) else gram) + ridge * np.eye(x.size)
 
     return hess
 
 
-def _squares(A: np.ndarray, b: np.ndarray) -> Callable:
+def _squares(A: np.ndarray, b: np.ndarray, ridge: float) -> Callable:
     def fg(x, g):
         residuals = A @ x - b
-        g[:] = A.T @ residuals / b.size
-        return 0.5 * (residuals @ residuals) / b.size
+        g[:] = A.T @ residuals / b.size + ridge * x
+        return 0.5 * (residuals @ residuals) / b.size + 0.5 * ridge * (x @ x)
 
     return fg
 
 
-def _squares_components(A: np.ndarray, b: np.ndarray) -> Callable:
-    def components(x, indices):
+def _squares_mean(A: np.ndarray, b: np.ndarray, ridge: float) -> Callable:
+    def mean(x, indices):
         g = np.empty(x.size)
-        return _squares(A[indices], b[indices])(x, g), g
+        return _squares(A[indices], b[indices], ridge)(x, g), g
 
-    return components
+    return mean
 
 
 def _solved(p: Problem, fg: Callable) -> Problem:
     """The problem with its minimiser, a root of the gradient; fg, its (f, ∇f), needs no compiling."""
     if not p.mu:
-        raise ValueError(f"{p.name}: solve needs weight_decay > 0; without it, separable data have no minimiser")
+        raise ValueError(f"{p.name}: solve needs ridge > 0; without it, separable data have no minimiser")
     from scipy.optimize import root
 
     x = root(lambda x: fg(x)[1], p.x0, jac=p.hess, tol=1e-15).x

@@ -45,7 +45,10 @@ def ewa(x: Any, beta: float, *, bias_correction: bool = False) -> np.ndarray:
     """
     from scipy.signal import lfilter
 
-    beta, x = _checked(beta), np.asarray(x, dtype=float)
+    beta, x = _checked(beta), np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"x holds {x.dtype}; it must be a sequence of real numbers")
+    x = x.astype(float)
     if x.ndim == 0:
         raise ValueError(f"x = {x}; it must be a sequence, with time along its first axis")
     if x.size == 0:

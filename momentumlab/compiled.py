@@ -53,7 +53,8 @@ def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
     """
     try:
         if shape:
-            return njit(OBJECTIVE)(lambda x, g: function(x.reshape(shape), g.reshape(shape)))
+            inner = function if is_compiled(function) else njit(error_model="numpy")(function)
+            return njit(OBJECTIVE)(lambda x, g: inner(x.reshape(shape), g.reshape(shape)))
         if not is_compiled(function):
             ours = function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
             return _njit(OBJECTIVE, function) if ours else njit(OBJECTIVE, error_model="numpy")(function)
@@ -64,8 +65,9 @@ def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
             return function
         return njit(OBJECTIVE)(lambda x, g: function(x, g))  # of other, convertible types, or with defaults
     except (NumbaError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise TypeError(f"{function.__name__} does not compile as f(x, g) -> float: {reason}") from error
+        lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in")]
+        where = f"of x and g of shape {shape}" if shape else "of vectors x and g"
+        raise TypeError(f"{function.__name__} does not compile as f(x, g) -> float {where}: {lines[0]}") from error
 
 
 @lru_cache(maxsize=KEPT)
@@ -170,8 +172,8 @@ def slices(shape, axis, min_dim):
     """
     if shape.size < min_dim:
         return np.zeros(1), np.prod(shape) + 1
-    if not -shape.size <= int(axis) < shape.size:
-        raise ValueError("axis is not one of x's")
+    if not -shape.size <= axis < shape.size or axis != int(axis):
+        raise ValueError("axis is not one of x's: it must be a whole number below x's number of dimensions")
     return np.zeros(shape[int(axis)]), np.prod(shape[int(axis) % shape.size + 1 :])
 
 
@@ -301,7 +303,8 @@ class Loop:
                 (self.old, self.work, history.log, history.path, counts, self.values),
             )
         except Exception as error:
-            locate(error, self.work[0].reshape(self.x.shape) if counts[TRYING] else self.x)
+            if counts[TRYING] < 2:
+                locate(error, self.work[0].reshape(self.x.shape) if counts[TRYING] else self.x)
             if not counts[TRYING]:
                 self._step_back()
                 began -= 1

@@ -1,5 +1,6 @@
 """What a rule does, read off the rule itself: its equations, its memory, its hyperparameters and their ranges."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from .hyper import arguments, range_of, shown
 from .method import Method
 from .minimize import as_method
 from .rule import Rule, Start
+from .trace import step_lines
 
 SYMBOLS = {
     "lr": "alpha",
@@ -98,6 +100,8 @@ class Explanation:
     def equations(self) -> dict[str, Any]:
         """One step: the new value of each slot and of the point, as expressions of `symbols` and of new values."""
         symbols, r = self.symbols, self.rule
+        if re.search(r"\b(\w+) (==|!=) (?!\1\b)", "\n".join(step_lines(r))):
+            raise TypeError(f"{r.name} asks whether numbers are equal, which SymPy takes for how they are written")
         x, g, *rest = (symbols[n] for n in r.vectors)
         point, *new = r.advance(x, g, rest, {n: symbols[n] for n in r.hyper})
         slots = sorted(zip(r.slots, map(_whole, new), strict=True), key=lambda slot: _size(slot[1]))
@@ -136,7 +140,8 @@ class Explanation:
         from sympy import Symbol
 
         constants = {n: Symbol(n, positive=True) for n in ("mu", "L")}
-        return _expressions(self.method.base.tuning, {**self.symbols, **constants})
+        tuning = self.method.base.tuning
+        return _expressions(tuning, {**{n: Symbol(n, positive=True) for n in tuning}, **self.symbols, **constants})
 
     @property
     def memory(self) -> dict[str, str]:

@@ -30,7 +30,10 @@ RANGES = {
     "max_norm": "[0, inf]",
     "max_value": "[0, inf]",
     "rho": "[0, 1)",
-    "min_dim": "[1, inf)",
+    "min_dim": "[2, inf)",
+    "lower": "[-inf, inf)",
+    "upper": "(-inf, inf]",
+    "threshold": "[4, inf)",
     "mu": "(0, inf)",
     "L": "(0, inf)",
 }
@@ -112,7 +115,12 @@ def resolve(hyper: Mapping[str, Any], names: Iterable[str], known: Mapping[str, 
     def value(name: str) -> Any:
         if name not in values:
             given = hyper[name]
-            values[name] = given(*map(value, arguments(given))) if callable(given) else given
+            try:
+                values[name] = given(*map(value, arguments(given))) if callable(given) else given
+            except ArithmeticError as error:
+                if not hasattr(error, "__notes__"):
+                    error.add_note(f"raised by the function given for {name}")
+                raise
         return values[name]
 
     return [value(name) for name in names]

@@ -238,11 +238,11 @@ def _kaiming(shape: Sequence[int], mode: str, nonlinearity: str, slope: float) -
 
 
 def _uniform(shape: Sequence[int], std: float, rng: Any) -> np.ndarray:
-    return sqrt(3) * std * _generator(rng).uniform(-1, 1, tuple(shape))
+    return sqrt(3) * std * _generator(rng).uniform(-1, 1, [int(n) for n in shape])
 
 
 def _normal(shape: Sequence[int], std: float, rng: Any) -> np.ndarray:
-    return std * _generator(rng).standard_normal(tuple(shape))
+    return std * _generator(rng).standard_normal([int(n) for n in shape])
 
 
 def _generator(rng: Any) -> np.random.Generator:

@@ -49,6 +49,8 @@ def from_text(text: str, path: str, name: str = "") -> Rule | Method:
     here = {n: v for n, v in vars(module).items() if isinstance(v, (Rule, Method))}
     own = [n for n, v in here.items() if isinstance(v, Rule) and v.step.__module__ == module.__name__]
     name = name or (own[0] if len(own) == 1 else "")
+    if not name and here:
+        raise ValueError(f"{path} holds {', '.join(own or here)}; name one, as in {path}:my_rule")
     if name not in here:
         raise ValueError(f"{path}: {unknown('rule', name, own or here)}")
 

@@ -121,11 +121,12 @@ def minimize(
     began, f0, reported = time.perf_counter(), 0.0, 0
     last: Step | None = None
     status: Status | None = None
+    counted = (-1, 0)  # evaluations until an iteration, without that which confirms a success
 
     def result(status: Status) -> Result:
         assert last is not None
         if is_finite(last):
-            kept.record(last, size(last.jac), objective.nfev)
+            kept.record(last, size(last.jac), counted[1] if counted[0] == last.k else objective.nfev)
         return _result(status, last, method, objective, kept if history else None)
 
     try:
@@ -135,7 +136,7 @@ def minimize(
             if not is_finite(step):
                 status = Status.NONFINITE
                 break
-            last, gnorm = step, size(step.jac)
+            last, gnorm, counted = step, size(step.jac), (step.k, objective.nfev)
             kept.record(step, gnorm, objective.nfev)
             if report and step.k > reported and report(result(Status.ITERATION_LIMIT)):
                 status = Status.CALLBACK
@@ -282,7 +283,10 @@ def _objective(
                 f"{method} searches its step size by comparing values of f, and runs on {fun.name} see samples of it; "
                 f"give lr, as in {method.name}(lr=0.01)"
             )
-        return fun.objective(), fun.point(fun.x0 if x0 is None else x0)
+        objective, x = fun.objective(), fun.point(fun.x0 if x0 is None else x0)
+        if not fun.compile:
+            objective.check_bounds()
+        return objective, x
     if x0 is None:
         raise TypeError("x0 is missing; only problems have a start of their own")
     x = start(x0)

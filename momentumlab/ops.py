@@ -61,6 +61,12 @@ def _library(*values: Any) -> Any:
     return _Floats
 
 
+def _dimension(axis: Any, a: Any) -> int:
+    if axis != axis // 1 or not -a.ndim <= axis < a.ndim:
+        raise ValueError(f"axis = {axis:g} is none of the {a.ndim} dimensions of x, whose shape is {tuple(a.shape)}")
+    return int(axis) % a.ndim
+
+
 def _home(kind: type) -> str:
     return str(kind.__module__).partition(".")[0]
 
@@ -114,9 +120,10 @@ class _NumPy:
     def slice_mean(a, axis, min_dim):
         if a.ndim < min_dim:
             return 0.0
-        slices = np.moveaxis(a, int(axis), 0).reshape(a.shape[int(axis)], -1)
+        d = _dimension(axis, a)
+        slices = np.moveaxis(a, d, 0).reshape(a.shape[d], -1)
         means = (np.add.accumulate(slices, axis=1)[:, -1] + 0.0) / slices.shape[1]
-        return np.expand_dims(means, [d for d in range(a.ndim) if d != int(axis) % a.ndim])
+        return np.expand_dims(means, [i for i in range(a.ndim) if i != d])
 
 
 class _Torch:
@@ -159,7 +166,8 @@ class _Torch:
     def slice_mean(a, axis, min_dim):
         if a.dim() < min_dim:
             return 0.0
-        return a.mean([d for d in range(a.dim()) if d != range(a.dim())[int(axis)]], keepdim=True)
+        d = _dimension(axis, a)
+        return a.mean([i for i in range(a.dim()) if i != d], keepdim=True)
 
 
 class _SymPy:

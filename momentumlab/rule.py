@@ -18,7 +18,7 @@ from enum import Enum
 from functools import cached_property
 from inspect import Parameter, Signature, cleandoc, signature
 from pickle import PicklingError
-from types import FunctionType, MappingProxyType
+from types import FunctionType, MappingProxyType, NoneType
 from typing import Any, overload
 
 import numpy as np
@@ -129,7 +129,10 @@ class Rule:
 
     def start(self, x: Any, g: Any, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """The slots before the first step, from the first point and gradient."""
-        first = {POINT: x, GRADIENT: self._seen(x, g, row)}
+        return self._started(x, self._seen(x, g, row))
+
+    def _started(self, x: Any, g: Any) -> tuple[Any, ...]:
+        first = {POINT: x, GRADIENT: g}
         return tuple(1 * first[s] if isinstance(s, Start) else s + 0 * x for s in self.slots.values())
 
     def advance(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -151,10 +154,9 @@ class Rule:
 
     def first_step(self) -> float:
         """How far the first step goes along −g where lr is 1: less than 1 where the rule averages gradients."""
-        bare, x, g = replace(self, before=(), behind=()), np.zeros(1), np.ones(1)
-        row = self.row(1, lr=1.0)
+        x, g = np.zeros(1), np.ones(1)
         with np.errstate(all="ignore"):
-            new = bare.advance(x, g, bare.start(x, g, row), row)
+            new = self._bare(x, g, self._started(x, g), self.row(1, lr=1.0))
         return -float(dict(zip((self.point, *self.slots), new, strict=True))[self.reports][0])
 
     @cached_property
@@ -249,9 +251,21 @@ class Rule:
         if taken := [n for n in hyper if n in ("k", "x", "x_next", *self.vectors)]:
             what = "the iteration" if taken[0] == "k" else "a vector"
             raise TypeError(f"{self.name}: {taken[0]} is {what}, not a hyperparameter; it has {self.ranges}")
-        used = {a for v in ({**self.hyper, **hyper}).values() if callable(v) for a in arguments(v)}
-        if lost := [n for n in hyper if n not in self.hyper and n not in used]:
-            raise TypeError(f"{self.name}: {unknown('hyperparameter', lost[0], self.hyper)}; ranges: {self.ranges}")
+        merged = {**self.hyper, **hyper}
+        used, left = set(), {*self.args, *(a for t in (*self.before, *self.behind) for a in t.args)}
+        while left:
+            name = left.pop()
+            used.add(name)
+            left |= set(arguments(merged[name]) if callable(merged.get(name)) else ()) - used
+        for name in hyper:
+            if name not in used and name not in self.hyper:
+                raise TypeError(f"{self.name}: {unknown('hyperparameter', name, self.hyper)}; ranges: {self.ranges}")
+            if name not in used:
+                asked = [n for n, v in self.hyper.items() if callable(v) and name in arguments(v)]
+                raise TypeError(
+                    f"{self.name}: {name} = {short(hyper[name])} has no effect, as {' and '.join(asked) or 'nothing'}, "
+                    "which would ask for it, is given too"
+                )
 
     def after(self, t: Transform) -> "Rule":
         """First the transform of the gradient, then the rule.
@@ -279,6 +293,8 @@ class Rule:
 
     def named(self, name: str, doc: str, tuned: Mapping[str, Any] | None = None) -> "Rule":
         """The same rule under a name, a paragraph and a tuning of its own."""
+        if not isinstance(tuned, (Mapping, NoneType)):
+            raise TypeError(f"{self.name}.named: tuned = {short(tuned)}; give a mapping from hyperparameters")
         if not isinstance(name, str) or not isinstance(doc, str):
             raise TypeError(f"{self.name}.named({short(name)}, {short(doc)}): give a name and a sentence, two texts")
         return replace(self, name=name, doc=doc, tuning=dict(tuned or {}), origin=("named", self, (name, doc, tuned)))

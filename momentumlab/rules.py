@@ -309,13 +309,19 @@ sgdw = sgd.then(decoupled).named("sgdw", "Loshchilov & Hutter (2019) scaled as t
 sgdw_paper = (
     heavy_ball.then(decoupled_schedule)
     .having(**SCHEDULED)
-    .named("sgdw_paper", "Loshchilov & Hutter (2019) as printed: heavy ball with α η for step size, then − ηλx.")
+    .named(
+        "sgdw_paper",
+        "Loshchilov & Hutter (2019) as printed: heavy ball of step size αη, then − ηλx; give alpha and eta, not lr.",
+    )
 )
 adamw = adam.then(decoupled).named("adamw", "Loshchilov & Hutter (2019) as torch has it: Adam, then − αλx.")
 adamw_paper = (
     adam.then(decoupled_schedule)
     .having(**SCHEDULED | dict(alpha=1e-3))
-    .named("adamw_paper", "Loshchilov & Hutter (2019) as printed: Adam with α η for step size, then − ηλx.")
+    .named(
+        "adamw_paper",
+        "Loshchilov & Hutter (2019) as printed: Adam of step size αη, then − ηλx; give alpha and eta, not lr.",
+    )
 )
 
 __all__ = [name for name, value in list(globals().items()) if isinstance(value, Rule)]

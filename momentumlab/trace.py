@@ -270,8 +270,8 @@ def descend(rule) -> str:
 
     Vectors are flat; `shape` is that of x, for the slices of centralisation. `counts` holds the iteration
     reached, rows of history, their stride, evaluations but those of the iterations, trials of the search,
-    and whether one is under way, at the indices of these names; it and `values` are written as the loop
-    goes, so that they are right also when the objective raises.
+    and what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices, 0 the
+    objective. It and `values` are written as the loop goes, so that they are right also when something raises.
 
     The largest |gᵢ| and |xᵢ| are found among their bits (positive doubles are ordered as their bits
     are), which compilers vectorise and which shows inf and nan as well.
@@ -279,6 +279,7 @@ def descend(rule) -> str:
     head, body = step_lines(rule)
     unpack = "\n".join(f"a_{n} = slots[{i}]" for i, n in enumerate(rule.slots))
     keep = "" if rule.reports == rule.point else "old[1, i] = reported[i]"
+    watched = f"counts[TRYING] = 2\n{head}\ncounts[TRYING] = 0" if "slices(" in head else head
     return f"""\
 def descend(rule, objective, a_{rule.point}, a_g, slots, shape, table, bounds, record):
     first, stop, tol, limit, euclidean, step, tested = bounds
@@ -308,7 +309,7 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, shape, table, bounds, r
                 counts[TRYING] = 0
                 if not accepts(found, f, decrease):
                     return SEARCH
-{indent(head, " " * 8)}
+{indent(watched, " " * 8)}
         for i in range(n):
             old[0, i] = point[i]
             {keep}

@@ -36,7 +36,7 @@ def decoupled_schedule(x, x_next, eta=1.0, weight_decay=0.01):
 
 @transform
 def into_box(x, x_next, lower=-1.0, upper=1.0):
-    """Where the rule went, projected onto a box."""
+    """Where the rule went, projected onto a box; of a rule that looks ahead, the point where gradients are taken."""
     return minimum(maximum(x_next, lower), upper)
 
 

@@ -1,7 +1,6 @@
 """Test problems by name; each module is a collection."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -47,7 +46,7 @@ def problems(collection: str | None = None) -> dict[str, Callable[..., Problem]]
     """
     if collection is None:
         return dict(MAKERS)
-    if collection not in COLLECTIONS:
+    if not isinstance(collection, str) or collection not in COLLECTIONS:
         raise ValueError(unknown("collection", collection, COLLECTIONS))
     return {name: MAKERS[name] for name in COLLECTIONS[collection]}
 
@@ -85,7 +84,9 @@ def problem(name: str, **options: Any) -> Problem:
     for option in options:
         if option not in choices:
             raise TypeError(f"problem {name}: {unknown('option', option, choices)}")
-    return replace(known[name](**options), recipe=(name, options))
+    made = known[name](**options)
+    object.__setattr__(made, "recipe", (name, options))
+    return made
 
 
 def as_problem(p: Problem | str) -> Problem:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import short
+from ..hyper import is_real
 from .draws import generator
 from .options import nonnegative, whole
 from .problem import Problem
@@ -43,6 +45,10 @@ def noisy(problem: Problem | str, sigma: float, rng: Any) -> Problem:
 
     p, sigma = as_problem(problem), nonnegative("noisy", "sigma", sigma)
     generator("noisy", rng)
+    if getattr(p.objective(), "scheme", None):
+        raise TypeError(
+            f"noisy: {p.name} has no gradient of its own, and noise would drown its differences; give it a jac"
+        )
 
     def sampler():
         objective, stream = p.objective(), generator("noisy", rng)
@@ -53,7 +59,7 @@ def noisy(problem: Problem | str, sigma: float, rng: Any) -> Problem:
 
         return sampled
 
-    return replace(p, name=f"noisy_{p.name}", sampler=sampler, recipe=())
+    return replace(p, name=f"noisy_{p.name}", sampler=sampler)
 
 
 def drift(steps: int, c: float, sigma: float, rng: Any, n: int = 1) -> np.ndarray:
@@ -85,5 +91,7 @@ def drift(steps: int, c: float, sigma: float, rng: Any, n: int = 1) -> np.ndarra
     array([9.])
     """
     sigma = nonnegative("drift", "sigma", sigma)
+    if not is_real(c):
+        raise ValueError(f"drift: c = {short(c)}; it must be a finite number")
     shape = whole("drift", "steps", steps), whole("drift", "n", n)
     return c * np.arange(1.0, steps + 1)[:, None] + sigma * generator("drift", rng).standard_normal(shape)

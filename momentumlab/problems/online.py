@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import short
+from ..hyper import is_real
 from .draws import generator
 from .problem import Problem
 
@@ -31,7 +32,7 @@ def reddi(C: float = 3.0) -> Problem:
     >>> minimize(reddi(), method=method, tol=0, maxiter=999).x
     array([1.])
     """
-    if not isinstance(C, (int, float)) or not 2 < C < np.inf:
+    if not is_real(C) or not C > 2:
         raise ValueError(f"reddi: C = {short(C)}; it must be a number larger than 2")
     return _linear("reddi", (C - 2) / 3, lambda: cycle((C, -1.0, -1.0)))
 

@@ -1,7 +1,7 @@
 """A test problem: a function that knows its start, its minimisers and its constants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -64,7 +64,7 @@ class Problem:
     box: tuple[tuple[float, float], tuple[float, float]] | None = None
     source: str = ""
     compile: bool = False
-    recipe: tuple[Any, ...] = ()
+    recipe: tuple[Any, ...] = field(default=(), init=False)
     sampler: Callable[[], Callable] | None = None
 
     def __post_init__(self) -> None:
@@ -77,7 +77,9 @@ class Problem:
         if not isinstance(self.fstar, (int, float)):
             raise TypeError(f"Problem {self.name}: fstar = {short(self.fstar)}; give a number, or leave it out")
         object.__setattr__(self, "x0", start(self.x0))
-        object.__setattr__(self, "minimizers", tuple(start(m) for m in self.minimizers))
+        object.__setattr__(
+            self, "minimizers", tuple(self._like_x0(f"minimizers[{i}]", m) for i, m in enumerate(self.minimizers))
+        )
 
     @classmethod
     def from_torch(cls, f: Callable, x0: Any, *, name: str | None = None, **known: Any) -> "Problem":
@@ -152,7 +154,7 @@ class Problem:
         """By name and options, where it has them: its functions may be closures."""
         if self.recipe:
             return _remake, self.recipe
-        return Problem, tuple(getattr(self, f.name) for f in fields(self))
+        return Problem, tuple(getattr(self, f.name) for f in fields(self) if f.init)
 
     @property
     def dim(self) -> int:
@@ -168,15 +170,19 @@ class Problem:
             return Objective(self.f, self.jac, shape=self.x0.shape)
         from ..compiled import objective
 
-        return Objective(objective(self.f), shape=self.x0.shape)
+        shape = self.x0.shape
+        return Objective(objective(self.f, shape), shape=shape) if len(shape) > 1 else Objective(objective(self.f))
 
     def point(self, x: Any) -> np.ndarray:
         """x as an array of the problem's shape, or ValueError."""
+        return self._like_x0("x0", x)
+
+    def _like_x0(self, name: str, x: Any) -> np.ndarray:
         x = start(x)
         if x.ndim > 1 and x.shape != self.x0.shape:
-            raise ValueError(f"{self.name} has variables of shape {self.x0.shape}, x0 has shape {x.shape}")
+            raise ValueError(f"{self.name} has variables of shape {self.x0.shape}, {name} has shape {x.shape}")
         if x.size != self.dim:
-            raise ValueError(f"{self.name} has {self.dim} variable{'s' * (self.dim > 1)}, x0 has {x.size}")
+            raise ValueError(f"{self.name} has {self.dim} variable{'s' * (self.dim > 1)}, {name} has {x.size}")
         return x.reshape(self.x0.shape)
 
     @cached_property

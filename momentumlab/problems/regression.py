@@ -256,15 +256,19 @@ def _samples(owner: str, A: Any) -> Any:
         if _is_sparse(A):
             from scipy.sparse import csr_array
 
-            A = csr_array(A, dtype=float)
+            matrix = csr_array(A)
         else:
-            A = np.array(A, dtype=float, order="C")
+            matrix = np.array(A, order="C")
+        if matrix.dtype.kind not in "fiub":
+            raise TypeError
+        A = matrix.astype(float)
     except (TypeError, ValueError):
         raise TypeError(f"{owner}: A = {short(A)} is not a matrix of real numbers") from None
     if A.ndim != 2 or 0 in A.shape:
         raise ValueError(f"{owner}: A has shape {A.shape}; it must be a matrix, a sample a row")
-    if not np.isfinite(A.data if _is_sparse(A) else A).all():
-        raise ValueError(f"{owner}: A is not finite; every entry must be")
+    largest = np.abs(A.data if _is_sparse(A) else A).max(initial=0.0)
+    if not largest < 1e150:
+        raise ValueError(f"{owner}: A holds {largest:g}; every entry must be finite, and its square too")
     return A
 
 

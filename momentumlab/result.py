@@ -107,11 +107,13 @@ class History:
         Evaluations of the objective until then.
     x : ndarray of shape (rows, *shape of x), or (rows, 0) where x has more than 64 components
         The iterate that theorems speak of, which a rule that looks ahead does not evaluate.
+    norm : float
+        That of `gnorm`: inf for the largest component, 2 for the Euclidean norm.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], norm: float = math.inf) -> None:
         n = math.prod(shape)
-        self.shape = shape if n <= SMALL else (0,)
+        self.shape, self.norm = shape if n <= SMALL else (0,), norm
         self.log = np.empty((ROWS - 1, 4))
         self.path = np.empty((ROWS - 1, n if n <= SMALL else 0))
         self.rows, self.stride = 0, 1

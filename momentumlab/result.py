@@ -227,15 +227,20 @@ class Result(dict):
         return "\n".join(line.replace("\n", "\n" + " " * (width + 2)) for line in lines)
 
     def plot(self, problem: "Problem | str | None" = None) -> "Figure":
-        """f and ‖∇f‖ by iteration; with the problem, or its name, what is known of its minimiser too.
+        """f above its least value, and ‖∇f‖, by iteration; with the problem, or its name, what is known of it too.
 
-        Then the first panel shows f − f* on a logarithmic scale, and where n ≤ 64 a third one the distance
-        ‖x_k − x*‖; x* is the known minimiser nearest to where the run ended.
+        Then the first panel shows f − f*, and where n ≤ 64 a third one the distance ‖x_k − x*‖; x* is the known
+        minimiser nearest to where the run ended.
+
+        Parameters
+        ----------
+        problem : Problem or str, optional
+            What was minimised.
 
         Raises
         ------
         ValueError
-            Where the run kept no history.
+            Where the run kept no history, or minimised something else.
         """
         from .plots import convergence
 

@@ -168,9 +168,9 @@ def _quick(p: Problem, x0: Any, method: Method, **limits: Any) -> Result:
 def _compare(arguments: argparse.Namespace) -> int:
     comparison = _understood(compare, _problems(arguments.problem), _methods(arguments), **_limits(arguments))
     if arguments.plot is not None:
-        _save(comparison.plot(), "--plot", arguments.plot)
+        _save(_understood(comparison.plot), "--plot", arguments.plot)
     if arguments.profile is not None:
-        _save(comparison.performance_profile(), "--profile", arguments.profile)
+        _save(comparison.plot_performance_profile(), "--profile", arguments.profile)
     print(comparison.table("json" if arguments.json else "csv" if arguments.csv else "markdown").rstrip())
     return 0 if comparison.converged else 1
 

@@ -16,7 +16,7 @@ from .errors import short, unknown
 from .method import Method
 from .minimize import as_method, minimize
 from .problems import Problem, as_problems
-from .profiles import data_profile, performance_profile
+from .profiles import Profile, data_profile, performance_profile, values_along
 from .result import Result, Status
 from .rule import Rule
 
@@ -63,6 +63,11 @@ class Run:
             "error": self.error if math.isfinite(self.error) else None,
             "status": Status(r.status).name.lower(),
         }
+
+    def __repr__(self) -> str:
+        r = self.record()
+        ended, count = r["status"].replace("_", " "), r["iterations"]
+        return f"<run of {self.method} on {self.problem.name}: {ended}, {count} iteration{'s' * (count != 1)}>"
 
 
 @dataclass(frozen=True)
@@ -114,19 +119,19 @@ class Comparison:
     def plot(self) -> "Figure":
         """A column a problem: paths over contours, where it has two variables, and f − f* by iteration.
 
-        f* is that of the minimiser nearest to where each run ended; where none is known, the least value
-        that any run found.
+        f* is that of the minimiser nearest to where each run ended, or the problem's; where none is known, its place
+        is taken by the least value that any run found.
 
         Raises
         ------
         ValueError
-            Where nothing was run.
+            Where nothing was run, or on more than 8 problems.
         """
         from .plots import race
 
         return race(self)
 
-    def convergence(self, problem: Problem | str) -> "Figure":
+    def plot_convergence(self, problem: Problem | str) -> "Figure":
         """f − f*, ‖∇f‖ and, where n ≤ 64, the distance ‖x_k − x*‖ of every run on one problem, by iteration.
 
         x* is the known minimiser nearest to where a run ended.
@@ -153,7 +158,7 @@ class Comparison:
         return convergence({label: run.result for label, run in runs.items()}, p)
 
     def costs(self, cost: str = "evaluations") -> dict[str, list[float]]:
-        """What each method spent on each problem; inf where it did not converge.
+        """What each method spent on each problem; inf where it did not converge, as with ``tol=0``.
 
         Parameters
         ----------
@@ -177,13 +182,20 @@ class Comparison:
             for label, runs in self._by_method().items()
         }
 
-    def performance_profile(self, cost: str = "evaluations") -> "Figure":
+    def performance_profile(self, cost: str = "evaluations") -> dict[str, Profile]:
         """By method, the fraction of the problems solved at no more than τ times the least cost of any method.
+
+        Solved means that the run converged, which with ``tol=0`` none does; `data_profile` goes by values of f.
 
         Parameters
         ----------
         cost : str
             As for `costs`.
+
+        Returns
+        -------
+        dict of str to Profile
+            By method, of τ, a ratio of costs.
 
         Raises
         ------
@@ -194,36 +206,51 @@ class Comparison:
         ----------
         Dolan & Moré, Math. Program. 91 (2002) 201; see `performance_profile`.
         """
+        return performance_profile(self.costs(cost))
+
+    def plot_performance_profile(self, cost: str = "evaluations") -> "Figure":
+        """The step curves of `performance_profile`, which takes the same and raises the same."""
         from .plots import performance_profile as draw
 
-        return draw(performance_profile(self.costs(cost)), cost)
+        return draw(self.performance_profile(cost), cost)
 
-    def data_profile(self, tau: float = 1e-3) -> "Figure":
+    def data_profile(self, tau: float = 1e-3) -> dict[str, Profile]:
         """By method, the fraction of the problems solved within α(n + 1) evaluations.
 
         Solved means that f came down from f(x₀) by 1 − τ of what the best method brought it down by, whether or
-        not the run converged. Where f is unbounded below, a run that leaves all bounds is that best one.
+        not the run converged. Where f is unbounded below, a run that leaves all bounds is that best one. Where runs
+        see samples of f, the exact f at their iterates counts.
 
         Parameters
         ----------
         tau : float
-            In (0, 1).
+            The tolerance, in (0, 1).
+
+        Returns
+        -------
+        dict of str to Profile
+            By method, of α.
 
         Raises
         ------
         ValueError
-            Where tau is outside its range, and where nothing was run.
+            Where tau is outside its range, where nothing was run, and where runs see samples of f in more than 64
+            variables, so that their iterates are not kept.
 
         References
         ----------
         Moré & Wild, SIAM J. Optim. 20 (2009) 172; see `data_profile`.
         """
+        by_method = self._by_method()
+        walks = {label: [_walk(run) for run in runs] for label, runs in by_method.items()}
+        dims = [run.problem.dim for run in next(iter(by_method.values()))]
+        return data_profile(walks, dims, tau)
+
+    def plot_data_profile(self, tau: float = 1e-3) -> "Figure":
+        """The step curves of `data_profile`, which takes the same and raises the same."""
         from .plots import data_profile as draw
 
-        by_method = self._by_method()
-        walks = {label: [_walk(run.result) for run in runs] for label, runs in by_method.items()}
-        dims = [run.problem.dim for run in next(iter(by_method.values()))]
-        return draw(data_profile(walks, dims, tau), tau)
+        return draw(self.data_profile(tau), tau)
 
     def by_problem(self) -> dict[Problem, dict[str, Run]]:
         """The runs by problem, then by method."""
@@ -236,14 +263,14 @@ class Comparison:
         """The runs by method, on the problems that every method met."""
         grouped = [*self.by_problem().values()]
         if not grouped:
-            raise ValueError("nothing was run, so there is nothing to draw")
+            raise ValueError("nothing was run, so there is nothing to compare")
         whole = [runs for runs in grouped if len(runs) == len(grouped[0])]
         return {label: [runs[label] for runs in whole] for label in grouped[0]}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.table()
 
-    _repr_markdown_ = __str__
+    _repr_markdown_ = __repr__
 
 
 def compare(
@@ -327,9 +354,9 @@ def _timed(p: Problem, label: str, method: Method, repeats: int, **options: Any)
     return Run(p, label, result, median(seconds), p.error(result.x))
 
 
-def _walk(result: Result) -> tuple[np.ndarray, np.ndarray]:
-    assert result.history is not None
-    return result.history.nfev, result.history.fun
+def _walk(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    assert run.result.history is not None
+    return run.result.history.nfev, values_along(run.problem, run.result.history)
 
 
 def _markdown(records: list[dict[str, Any]]) -> str:

@@ -25,7 +25,7 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
     "there is no rule 'heavyball'; did you mean 'heavy_ball'? There are heavy_ball, pid"
     """
     choices = list(choices)
-    near = [ALIASES[name]] if name in ALIASES and ALIASES[name] in choices else []
+    near = [alias for alias in [ALIASES.get(str(name))] if alias in choices]
     near = near or get_close_matches(str(name), choices, n=2, cutoff=0.6)
     guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
     listed = "" if near and len(choices) > MANY else f" There are {', '.join(choices) or 'none'}"

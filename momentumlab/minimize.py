@@ -114,7 +114,7 @@ def minimize(
     objective, x = _objective(fun, x0, method, jac, args)
     report = _reporter(callback) if callback is not None else None
     size = _euclidean if norm == 2 else _largest
-    kept = History(x.shape)
+    kept = History(x.shape, norm)
     steps = _loop(
         objective, method, x, kept, tol=tol or -1.0, euclidean=norm == 2, every=1 if report else max(maxiter, 1)
     )

@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
 from .problems import Problem, as_problem
-from .profiles import Profile
+from .profiles import Profile, values_along
 from .result import Result
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (8, 3)), (0, (1, 1)))
+COLUMNS = 8  # of a race, at most
+OF_SAMPLES = " of the samples"
 RC: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -44,9 +46,10 @@ def style(j: int) -> dict[str, Any]:
 def convergence(runs: Mapping[str, Result], problem: Problem | str | None = None) -> Figure:
     """f and ‖∇f‖, where the rule takes gradients, by iteration: one line a run.
 
-    With the problem, f − f* takes the place of f, and a third panel shows the iterates' distance ‖x_k − x*‖ where
-    minimisers are known and n ≤ 64. x* is the one nearest to where a run ended; where none is known, f* is
-    the problem's, and the least value that any of the runs found where it has none.
+    f is shown above the least value of the runs; with the problem, above f*, that of the minimiser nearest to where
+    a run ended, or the problem's where no minimiser is known. A third panel shows the iterates' distance
+    ‖x_k − x*‖ where minimisers are known and n ≤ 64. Of runs that see samples ∇f is that of the samples, f
+    the exact one, at the iterates; where n > 64 it is that of the samples, as it stands.
 
     Parameters
     ----------
@@ -54,38 +57,51 @@ def convergence(runs: Mapping[str, Result], problem: Problem | str | None = None
         By label; each with its history.
     problem : Problem or str, optional
         What was minimised.
+
+    Raises
+    ------
+    ValueError
+        Where a run kept no history, or minimised something else.
     """
-    p = None if problem is None else as_problem(problem)
+    p = None if problem is None else _minimised(runs, problem)
     histories = {label: _history(label, result) for label, result in runs.items()}
-    panels = [("$f$", "linear", {label: h.fun for label, h in histories.items()})]
-    if p is not None:
-        panels = [("$f - f^\\star$", "log", _gaps(p, runs))]
-    panels.append(("$\\|\\nabla f\\|$", "log", {label: h.gnorm for label, h in histories.items()}))
-    if p is not None and p.minimizers and all(h.x.shape[1] for h in histories.values()):
-        far = {label: np.linalg.norm(h.x - p.nearest(runs[label].x), axis=1) for label, h in histories.items()}
-        panels.append(("$\\|x_k - x^\\star\\|$", "log", far))
+    norms = {h.norm for h in histories.values()}
+    if len(norms) > 1:
+        raise ValueError(f"{len(norms)} norms of gradients among {len(runs)} runs; draw runs of one norm together")
+    name = r"$\|\nabla f\|_2$" if norms == {2} else r"$\|\nabla f\|_\infty$"
+    name += OF_SAMPLES * (p is not None and p.sampler is not None)
+    panels = [_descent(runs, p), (name, "log", {label: h.gnorm for label, h in histories.items()})]
+    if p is not None and p.minimizers and all(h.x.size for h in histories.values()):
+        away = {label: h.x - p.nearest(runs[label].x) for label, h in histories.items()}
+        far = {label: np.linalg.norm(a.reshape(len(a), -1), axis=1) for label, a in away.items()}
+        panels.append((r"$\|x_k - x^\star\|$", "log", far))
     with plt.rc_context(RC):
         figure, row = plt.subplots(1, len(panels), figsize=(2.6 * len(panels), 2.5), layout="constrained")
-        for axes, (name, scale, lines) in zip(row, panels, strict=True):
-            _by_iteration(axes, runs, lines, scale)
-            axes.set_ylabel(name)
+        for axes, panel in zip(row, panels, strict=True):
+            _by_iteration(axes, runs, *panel)
         _legend(figure, row[0])
     return figure
 
 
-def paths(problem: Problem, runs: Mapping[str, Result]) -> Figure:
+def paths(runs: Mapping[str, Result], problem: Problem | str) -> Figure:
     """The iterates over the contours of a function of two variables; a dot marks the start, stars known minimisers.
 
     Parameters
     ----------
-    problem : Problem
-        Of two variables.
     runs : mapping of str to Result
         By label; each with its history.
+    problem : Problem or str
+        What was minimised, of two variables.
+
+    Raises
+    ------
+    ValueError
+        Where the problem has not two variables, a run kept no history, or minimised something else.
     """
+    p = _minimised(runs, problem)
     with plt.rc_context(RC):
         figure, axes = plt.subplots(figsize=(4.2, 3.3), layout="constrained")
-        _paths(axes, problem, runs)
+        _paths(axes, runs, p)
         _legend(figure, axes)
     return figure
 
@@ -100,7 +116,8 @@ def performance_profile(profiles: Mapping[str, Profile], cost: str = "evaluation
     cost : str, optional
         What the cost is, for the label.
     """
-    return _profiles(profiles, f"{cost} over the least of any method, $\\tau$", 1.0, 2)
+    hint = "\n(a run with tol = 0 never converges;\nplot_data_profile goes by values of f)"
+    return _profiles(profiles, rf"$\tau$ = {cost} / least of any method", 1.0, 2, hint=hint)
 
 
 def data_profile(profiles: Mapping[str, Profile], tau: float) -> Figure:
@@ -115,7 +132,7 @@ def data_profile(profiles: Mapping[str, Profile], tau: float) -> Figure:
     """
     least = min((p.steps[0] for p in profiles.values() if np.isfinite(p.steps[0])), default=1.0)
     left = 10.0 ** math.floor(math.log10(least / 2))
-    return _profiles(profiles, "evaluations over $n + 1$, $\\alpha$", left, 10, f"$\\tau$ = {tau:g}")
+    return _profiles(profiles, r"$\alpha$ = evaluations / $(n + 1)$", left, 10, title=rf"tolerance $\tau$ = {tau:g}")
 
 
 def race(comparison: "Comparison") -> Figure:
@@ -123,6 +140,11 @@ def race(comparison: "Comparison") -> Figure:
     if not comparison.runs:
         raise ValueError("nothing was run, so there is nothing to draw")
     runs = {p: {label: run.result for label, run in row.items()} for p, row in comparison.by_problem().items()}
+    if len(runs) > COLUMNS:
+        raise ValueError(
+            f"{len(runs)} problems are too many for one figure, which has a column for each; "
+            f"compare at most {COLUMNS}, or draw plot_performance_profile()"
+        )
     flat = [p for p in runs if p.dim == 2]
     with plt.rc_context(RC):
         rows = 2 if flat else 1
@@ -131,17 +153,18 @@ def race(comparison: "Comparison") -> Figure:
         )
         for column, (problem, results) in zip(grid.T, runs.items(), strict=True):
             if problem in flat:
-                _paths(column[0], problem, results)
+                _paths(column[0], results, problem)
             elif flat:
                 column[0].set_axis_off()
-            column[0].set_title(problem.name.replace("_", " "))
-            _by_iteration(column[-1], results, _gaps(problem, results), "log")
-        grid[-1, 0].set_ylabel("$f - f^\\star$")
+            column[0 if problem in flat else -1].set_title(problem.name.replace("_", " "))
+            _by_iteration(column[-1], results, *_descent(results, problem))
         _legend(figure, grid[-1, 0])
     return figure
 
 
-def _profiles(profiles: Mapping[str, Profile], xlabel: str, left: float, base: int, title: str | None = None) -> Figure:
+def _profiles(
+    profiles: Mapping[str, Profile], xlabel: str, left: float, base: int, title: str | None = None, hint: str = ""
+) -> Figure:
     solved = [p.steps[np.isfinite(p.steps)] for p in profiles.values()]
     right = 1.15 * max(base * left, *(steps.max(initial=0.0) for steps in solved))
     with plt.rc_context(RC):
@@ -153,14 +176,16 @@ def _profiles(profiles: Mapping[str, Profile], xlabel: str, left: float, base: i
         axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set(xlim=(left, right), ylim=(0, 1), xlabel=xlabel, ylabel="fraction of the problems", title=title)
+        if not any(steps.size for steps in solved):
+            axes.text(0.5, 0.5, f"no problem was solved{hint}", transform=axes.transAxes, ha="center", va="center")
         _legend(figure, axes)
     return figure
 
 
-def _paths(axes: Axes, problem: Problem, runs: Mapping[str, Result]) -> None:
+def _paths(axes: Axes, runs: Mapping[str, Result], problem: Problem) -> None:
     if problem.dim != 2:
         raise ValueError(f"{problem.name} has {problem.dim} variables; paths are drawn for problems of two")
-    walks = [_history(label, result).x for label, result in runs.items()]
+    walks = [_history(label, result).x.reshape(-1, 2) for label, result in runs.items()]
     (left, right), (low, high) = _view(problem, walks)
     first, second = np.linspace(left, right, 240), np.linspace(low, high, 240)
     z = np.array([[problem.fun([a, b]) for a in first] for b in second])
@@ -169,8 +194,9 @@ def _paths(axes: Axes, problem: Problem, runs: Mapping[str, Result]) -> None:
     axes.contour(first, second, above, levels=levels, colors="0.75", linewidths=0.5)
     for j, (label, walk) in enumerate(zip(runs, walks, strict=True)):
         axes.plot(walk[:, 0], walk[:, 1], label=label, **{**style(j), "linewidth": 0.9})
-    axes.plot(*problem.x0, "o", color="0.2", markersize=4, zorder=5, label="start")
-    stars = [m for m in problem.minimizers if left < m[0] < right and low < m[1] < high]
+    starts = np.unique([walk[0] for walk in walks], axis=0)
+    axes.plot(*starts.T, "o", color="0.2", markersize=4, zorder=5, label="start")
+    stars = [m for m in map(np.ravel, problem.minimizers) if left < m[0] < right and low < m[1] < high]
     if stars:
         name = "minimiser" if len(stars) == 1 else "minimisers"
         axes.plot(*np.transpose(stars), "*", color="0.2", markersize=8, zorder=5, clip_on=False, label=name)
@@ -179,7 +205,7 @@ def _paths(axes: Axes, problem: Problem, runs: Mapping[str, Result]) -> None:
 
 def _view(problem: Problem, walks: list[np.ndarray]) -> tuple[tuple[float, float], tuple[float, float]]:
     """The problem's box, widened (at most threefold) to what the paths visit."""
-    seen = np.vstack([*walks, problem.x0])
+    seen = np.vstack(walks)
     seen = seen[np.isfinite(seen).all(axis=1)]
     low, high = seen.min(axis=0), seen.max(axis=0)
     if problem.box is not None:
@@ -193,19 +219,44 @@ def _view(problem: Problem, walks: list[np.ndarray]) -> tuple[tuple[float, float
     return (low[0], high[0]), (low[1], high[1])
 
 
-def _gaps(problem: Problem, runs: Mapping[str, Result]) -> dict[str, np.ndarray]:
-    """f − f* by label, as `convergence` has it."""
-    values = {label: _history(label, result).fun for label, result in runs.items()}
-    floors = {label: problem.floor(result.x) for label, result in runs.items()}
-    best = min((float(fun.min()) for fun in values.values()), default=np.nan)
-    return {label: fun - (best if np.isnan(floors[label]) else floors[label]) for label, fun in values.items()}
+def _minimised(runs: Mapping[str, Result], problem: Problem | str) -> Problem:
+    """The problem, unless it cannot be what the runs minimised."""
+    p = as_problem(problem)
+    if not runs:
+        raise ValueError("runs is empty, so there is nothing to draw")
+    with np.errstate(all="ignore"):
+        rounding = 1e-8 * max(1.0, abs(p.fun(p.x0)))
+        for label, result in runs.items():
+            run, advice = label or "the run", "give the problem that was minimised"
+            if result.x.shape != p.x0.shape:
+                shapes = f"{run} has x of shape {result.x.shape}, {p.name} variables of shape {p.x0.shape}"
+                raise ValueError(f"{shapes}; {advice}")
+            there = result.fun if p.sampler else p.fun(result.x)
+            if not math.isclose(there, result.fun, rel_tol=1e-8, abs_tol=rounding):
+                raise ValueError(f"{run} ended at f = {result.fun:g}, where {p.name} is {there:g}; {advice}")
+    return p
 
 
-def _by_iteration(axes: Axes, runs: Mapping[str, Result], lines: Mapping[str, np.ndarray], scale: str) -> None:
+def _descent(runs: Mapping[str, Result], problem: Problem | None) -> tuple[str, str, dict[str, np.ndarray]]:
+    """The label, scale and lines of f, as `convergence` has it."""
+    histories = {label: _history(label, result) for label, result in runs.items()}
+    if problem is not None and problem.sampler and not any(h.x.size for h in histories.values()):
+        return f"$f${OF_SAMPLES}", "linear", {label: h.fun for label, h in histories.items()}
+    values = {label: h.fun if problem is None else values_along(problem, h) for label, h in histories.items()}
+    floors = {label: np.nan if problem is None else problem.floor(result.x) for label, result in runs.items()}
+    if np.isnan([*floors.values()]).any():
+        least = min(np.nanmin(f) for f in values.values())
+        return r"$f - \min f$ of the runs", "log", {label: f - least for label, f in values.items()}
+    return r"$f - f^\star$", "log", {label: f - floors[label] for label, f in values.items()}
+
+
+def _by_iteration(
+    axes: Axes, runs: Mapping[str, Result], name: str, scale: str, lines: Mapping[str, np.ndarray]
+) -> None:
     for j, (label, values) in enumerate(lines.items()):
         shown = np.where(values > 0, values, np.nan) if scale == "log" else values
         axes.plot(_history(label, runs[label]).k, shown, label=label, marker="." * (values.size == 1), **style(j))
-    axes.set_xlabel("iteration $k$")
+    axes.set(xlabel="iteration $k$", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     if scale == "log" and not any(np.any(values > 0) for values in lines.values()):
         axes.set_yticks([])
@@ -213,15 +264,18 @@ def _by_iteration(axes: Axes, runs: Mapping[str, Result], lines: Mapping[str, np
     elif scale == "log":
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
-        axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
+        axes.yaxis.set_minor_formatter(LogFormatterSciNotation(labelOnlyBase=False, minor_thresholds=(1, 0.4)))
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    """The labels of one panel below all of them, in rows for which the figure grows."""
+    """The labels of one panel below all of them, in rows for which the figure grows; wider for one that is long."""
     handles, labels = axes.get_legend_handles_labels()
     if any(labels):
-        fit = max(1, int(14 * figure.get_figwidth() / (8 + max(map(len, labels)))))
-        rows = math.ceil(len(labels) / fit)
+        column = figure.legend(handles, labels)
+        width = column.get_window_extent().width / figure.dpi + 0.2  # inches
+        column.remove()
+        figure.set_figwidth(max(figure.get_figwidth(), width))
+        rows = math.ceil(len(labels) / int(figure.get_figwidth() / width))
         figure.legend(handles, labels, loc="outside lower center", ncols=math.ceil(len(labels) / rows))
         figure.set_figheight(figure.get_figheight() + 0.2 * rows)
 

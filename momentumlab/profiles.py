@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .errors import short
 from .hyper import is_real
+
+if TYPE_CHECKING:
+    from .problems import Problem
+    from .result import History
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,8 @@ class Profile:
 def performance_profile(costs: Mapping[str, Any]) -> dict[str, Profile]:
     """By method, the fraction ρ(τ) of the problems that it solved at no more than τ times the least cost of any method.
 
-    ρ(1) is how often a method is the best, its value at large τ how often it succeeds.
+    ρ(1) is how often a method is the best, its value at large τ how often it succeeds. τ is Dolan & Moré's letter, a
+    ratio of costs; in `data_profile` it is a tolerance.
 
     Parameters
     ----------
@@ -90,6 +95,7 @@ def data_profile(
 
     Solved means that a run reached a value f(x) with f(x₀) − f(x) ≥ (1 − τ)(f(x₀) − f_L), where f_L is the least
     value that any method found on the problem; α is the number of simplex gradients the evaluations would pay for.
+    τ is Moré & Wild's letter, a tolerance; in `performance_profile` it is a ratio of costs.
 
     Parameters
     ----------
@@ -131,11 +137,21 @@ def data_profile(
     if not (is_real(tau) and 0 < tau < 1):
         raise ValueError(f"tau = {short(tau)}; it must be a number between 0 and 1")
     _check_rows("runs", runs, dims=dims)
-    lowest = [min(np.min(fun) for _, fun in found) for found in zip(*runs.values(), strict=True)]
+    lowest = [min(np.nanmin(fun) for _, fun in found) for found in zip(*runs.values(), strict=True)]
     return {
         method: Profile([_spent(*run, low, tau) / (n + 1) for run, low, n in zip(row, lowest, dims, strict=True)])
         for method, row in runs.items()
     }
+
+
+def values_along(problem: "Problem", history: "History") -> np.ndarray:
+    """f along a run; of a run that saw samples the exact f, at the iterates that its history has to have kept."""
+    if problem.sampler is None:
+        return history.fun
+    if not history.x.size:
+        raise ValueError(f"{problem.name} has {problem.dim} variables, too many to keep the iterates and find f there")
+    with np.errstate(all="ignore"):
+        return np.array([problem.fun(x) for x in history.x])
 
 
 def _spent(nfev: Any, fun: Any, low: float, tau: float) -> float:

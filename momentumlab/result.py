@@ -107,11 +107,13 @@ class History:
         Evaluations of the objective until then.
     x : ndarray of shape (rows, *shape of x), or (rows, 0) where x has more than 64 components
         The iterate that theorems speak of, which a rule that looks ahead does not evaluate.
+    norm : float
+        That of `gnorm`: inf for the largest component, 2 for the Euclidean norm.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
+    def __init__(self, shape: tuple[int, ...], norm: float = math.inf) -> None:
         n = math.prod(shape)
-        self.shape = shape if n <= SMALL else (0,)
+        self.shape, self.norm = shape if n <= SMALL else (0,), norm
         self.log = np.empty((ROWS - 1, 4))
         self.path = np.empty((ROWS - 1, n if n <= SMALL else 0))
         self.rows, self.stride = 0, 1
@@ -225,15 +227,20 @@ class Result(dict):
         return "\n".join(line.replace("\n", "\n" + " " * (width + 2)) for line in lines)
 
     def plot(self, problem: "Problem | str | None" = None) -> "Figure":
-        """f and ‖∇f‖ by iteration; with the problem, or its name, what is known of its minimiser too.
+        """f above its least value, and ‖∇f‖, by iteration; with the problem, or its name, what is known of it too.
 
-        Then the first panel shows f − f* on a logarithmic scale, and where n ≤ 64 a third one the distance
-        ‖x_k − x*‖; x* is the known minimiser nearest to where the run ended.
+        Then the first panel shows f − f*, and where n ≤ 64 a third one the distance ‖x_k − x*‖; x* is the known
+        minimiser nearest to where the run ended.
+
+        Parameters
+        ----------
+        problem : Problem or str, optional
+            What was minimised.
 
         Raises
         ------
         ValueError
-            Where the run kept no history.
+            Where the run kept no history, or minimised something else.
         """
         from .plots import convergence
 

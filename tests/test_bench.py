@@ -20,11 +20,12 @@ def test_rows_say_whether_their_target_was_reached():
     assert Row("a", "", 99.0, None, None, 100.0, "MB").reached is True
     lines = table([Row("a", "b", 1e-8, 2e-8, 0.5, 1.1), Row("c", "", 0.4, None, None, 0.3)]).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
-    assert cells[0] == ["a", "b", "10 ns", "20 ns", "0.50", "≤ 1.1", "reached"]
+    assert cells[0] == ["a", "b", "10 ns", "20 ns", "0.500", "≤ 1.1", "reached"]
     assert cells[1] == ["c", "", "400 ms", "", "", "≤ 300 ms", "missed"]
 
 
 def test_groups_are_chosen_by_name(monkeypatch, capsys):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     measured = {name: Row(name, "", 1.0, None, None, None) for name in GROUPS}
     for name, row in measured.items():
         monkeypatch.setitem(GROUPS, name, (lambda row=row: iter([row]),))

@@ -170,7 +170,7 @@ def test_radam_has_eps_beside_the_corrected_root_there():
     """√(s/c₂) + ε where ours, as torch, has (√s + ε)/√c₂."""
     beside = theirs(optax.radam(counted, eps=EPS))
     close(points(ml.radam(lr=schedule, eps=lambda k: EPS * sqrt(1 - 0.999**k))), beside)
-    apart(points(ml.radam(lr=schedule, eps=EPS)), beside)
+    apart(points(ml.radam(lr=schedule, eps=EPS)), beside, at_least=1e-4)
 
 
 def test_clipping_is_by_the_norm_itself_there():

@@ -3,6 +3,7 @@
 Peers that are not installed (gcc, JAX, Optax, Optimistix, JAXopt) are left out.
 """
 
+import os
 from collections.abc import Callable, Iterator
 
 from ..errors import unknown
@@ -27,6 +28,7 @@ def bench(*groups: str) -> list[Row]:
     for group in groups:
         if group not in GROUPS:
             raise ValueError(unknown("group", group, GROUPS))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # SciPy, loaded from here on, else wakes threads for two numbers
     rows = []
     with tqdm(disable=None, unit="row", leave=False) as bar:
         for group in groups or GROUPS:

@@ -54,7 +54,7 @@ def _cells(row: Row) -> list[str]:
         row.peer,
         show(row.ours),
         "" if row.theirs is None else show(row.theirs),
-        "" if row.ratio is None else f"{row.ratio:.2f}",
+        "" if row.ratio is None else f"{row.ratio:#.3g}",
         "" if row.target is None else f"≤ {show(row.target) if alone else f'{row.target:g}'}",
         {True: "reached", False: "missed", None: ""}[row.reached],
     ]

@@ -70,7 +70,8 @@ def whole_processes() -> Iterator[Row]:
 
 
 def _process(*arguments: str) -> float:
-    environment = {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE"}
+    ours = ("PYTHONDONTWRITEBYTECODE", "OPENBLAS_NUM_THREADS")
+    environment = {n: v for n, v in os.environ.items() if n not in ours}
     return timed(
         lambda: subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
     )

@@ -103,7 +103,10 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--time-limit", type=float, help="seconds after which to stop")
         added.add_argument("--plot", metavar="FILE", help="write a figure; its ending names the format")
 
-    command("bench", _bench, "this library beside its peers, as ratios")
+    measured = command("bench", _bench, "this library beside its peers, as ratios")
+    measured.add_argument(
+        "group", nargs="*", metavar="GROUP", help="loop, rules, optax, solves or processes; all of them by default"
+    )
     return parser
 
 
@@ -178,7 +181,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     from .bench import bench, table
 
-    rows = bench()
+    rows = _understood(bench, *arguments.group)
     print(json.dumps([row.record() for row in rows], indent=2) if arguments.json else table(rows))
     return 0
 

@@ -2,10 +2,15 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
-from momentumlab import minimize, problem
-from momentumlab.bench import METHOD, TOL, Row, compile_c, run_c, table
+from momentumlab import minimize, problem, rules
+from momentumlab.bench import GROUPS, Row, bench, table
+from momentumlab.bench.loops import METHOD, NEVER, TOL, compile_c, every_method, run_c, run_ours
+from momentumlab.bench.solves import IN_JAX, cases, loosest, of_scipy, whole_solves
+from momentumlab.bench.solves import TOL as REACHED
+from momentumlab.cli import main
 
 
 def test_rows_say_whether_their_target_was_reached():
@@ -15,8 +20,24 @@ def test_rows_say_whether_their_target_was_reached():
     assert Row("a", "", 99.0, None, None, 100.0, "MB").reached is True
     lines = table([Row("a", "b", 1e-8, 2e-8, 0.5, 1.1), Row("c", "", 0.4, None, None, 0.3)]).splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
-    assert cells[0] == ["a", "b", "10 ns", "20 ns", "0.50", "≤ 1.1", "reached"]
+    assert cells[0] == ["a", "b", "10 ns", "20 ns", "0.500", "≤ 1.1", "reached"]
     assert cells[1] == ["c", "", "400 ms", "", "", "≤ 300 ms", "missed"]
+
+
+def test_groups_are_chosen_by_name(monkeypatch, capsys):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    measured = {name: Row(name, "", 1.0, None, None, None) for name in GROUPS}
+    for name, row in measured.items():
+        monkeypatch.setitem(GROUPS, name, (lambda row=row: iter([row]),))
+    assert bench() == list(measured.values())
+    assert bench("solves", "loop") == [measured["solves"], measured["loop"]]
+    assert main(["bench", "rules"]) == 0
+    assert capsys.readouterr().out.splitlines()[2].startswith("| rules")
+    assert main(["bench", "rule"]) == 2
+    assert capsys.readouterr().err.startswith("momentumlab: there is no group 'rule'; did you mean 'rules'?")
+
+
+# ------------------------------------------------------------------ an iteration
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
@@ -24,3 +45,51 @@ def test_the_loop_in_c_is_the_same_loop(tmp_path):
     descend = compile_c(str(tmp_path), ["-ffp-contract=off"])
     for n in (2, 10):
         assert run_c(descend, n)[1] == minimize(problem("rosenbrock", n=n), method=METHOD, tol=TOL).nit
+
+
+def test_a_run_ends_at_the_tolerance_or_after_its_steps():
+    assert run_ours(METHOD, 2, TOL)[1] == minimize("rosenbrock", method=METHOD, tol=TOL).nit
+    assert run_ours(METHOD, 2, NEVER, 5000)[1] == 5000  # beyond a block of numbers and what history holds
+
+
+def test_every_rule_is_measured():
+    assert [m.name for m in every_method()] == [n for n in rules.__all__ if not getattr(rules, n).inputs]
+
+
+@pytest.mark.parametrize("method", every_method(), ids=lambda method: method.name)
+def test_every_rule_stays_finite(method):
+    """A run that does not ends early."""
+    assert run_ours(method, 100, NEVER, 5000)[1] == 5000
+
+
+# ------------------------------------------------------------------ whole solves
+
+
+@pytest.mark.parametrize(("p", "method"), cases(), ids=lambda value: getattr(value, "name", None))
+def test_both_sides_of_a_solve_get_there(p, method):
+    for ours in (method, None):
+        assert minimize(p, method=ours, tol=REACHED).success
+    for solve in of_scipy(p).values():
+        tolerance = loosest(p, solve)
+        assert np.max(np.abs(p.grad(solve(tolerance)))) <= REACHED
+        assert tolerance == 1e-3 or np.max(np.abs(p.grad(solve(10 * tolerance)))) > REACHED
+
+
+def test_a_solver_that_never_gets_there_has_no_time(monkeypatch):
+    """Nor a ratio."""
+    assert loosest(problem("beale"), lambda tolerance: np.ones(2)) is None
+    case = cases()[-1]
+    monkeypatch.setattr("momentumlab.bench.solves.cases", lambda: [case])
+    monkeypatch.setattr("momentumlab.bench.solves.of_scipy", lambda p: {"standing still": lambda tolerance: p.x0})
+    for peers in ("of_optimistix", "of_jaxopt"):
+        monkeypatch.setattr(f"momentumlab.bench.solves.{peers}", lambda p: {})
+    row = list(whole_solves())[-1]
+    assert row.peer == "standing still, which does not get there"
+    assert row.theirs is None and row.ratio is None
+
+
+def test_peers_in_jax_solve_the_same_problems():
+    jnp = pytest.importorskip("jax.numpy")
+    for p, _ in cases():
+        for x in (p.x0, p.minimizers[0], p.x0 + 0.25):  # numbers that single precision holds
+            assert float(IN_JAX[p.name](jnp.asarray(x))) == pytest.approx(p.fun(x), rel=1e-6, abs=1e-12)

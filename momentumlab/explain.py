@@ -100,7 +100,7 @@ class Explanation:
     def equations(self) -> dict[str, Any]:
         """One step: the new value of each slot and of the point, as expressions of `symbols` and of new values."""
         symbols, r = self.symbols, self.rule
-        if re.search(r"\b(\w+) (==|!=) (?!\1\b)", "\n".join(step_lines(r))):
+        if re.search(r"(?<![\w.])([\w.]+) (==|!=) (?!\1[^\w.])", "\n".join(step_lines(r))):
             raise TypeError(f"{r.name} asks whether numbers are equal, which SymPy takes for how they are written")
         x, g, *rest = (symbols[n] for n in r.vectors)
         point, *new = r.advance(x, g, rest, {n: symbols[n] for n in r.hyper})
@@ -135,13 +135,14 @@ class Explanation:
         return {n: e for n, e in _expressions(functions, self.symbols).items() if e.free_symbols}
 
     @cached_property
-    def tuning(self) -> dict[str, Any]:
+    def tuning(self) -> dict[Any, Any]:
         """What theory sets hyperparameters to on μ-strongly convex, L-smooth functions."""
         from sympy import Symbol
 
         constants = {n: Symbol(n, positive=True) for n in ("mu", "L")}
         tuning = self.method.base.tuning
-        return _expressions(tuning, {**{n: Symbol(n, positive=True) for n in tuning}, **self.symbols, **constants})
+        symbols = {**{n: Symbol(n, positive=True) for n in tuning}, **self.symbols, **constants}
+        return {symbols[n]: e for n, e in _expressions(tuning, symbols).items()}
 
     @property
     def memory(self) -> dict[str, str]:
@@ -181,7 +182,7 @@ class Explanation:
         if tall := {self.symbols[n]: self.functions[n] for n in drawn if n not in inline}:
             lines += ["with", *_block(tall)]
         if self.tuning:
-            lines += ["tuned, for μ and L, to", *_block({self.symbols[n]: v for n, v in self.tuning.items()})]
+            lines += ["tuned, for μ and L, to", *_block(self.tuning)]
         if r.slots:
             lines += ["Memory", *_columns([(letters[n], f"starts as {s}") for n, s in self.memory.items()]), ""]
         values = self.values | inline
@@ -200,7 +201,7 @@ class Explanation:
             f"<b>{escape(self.title)}</b><p>{escape(r.doc)}</p>",
             f"<p>One step, from the gradient {letters['g']} at {letters[r.point]}:</p>",
             *(f"$${equation}$$" for equation in self.latex),
-            _table(("tuned, for μ and L, to",), [(f"{letters[n]} = {_math(v)}",) for n, v in self.tuning.items()]),
+            _table(("tuned, for μ and L, to",), [(f"{_math(n)} = {_math(v)}",) for n, v in self.tuning.items()]),
             _table(("memory", "starts as"), [(letters[n], s) for n, s in self.memory.items()]),
             _table(("", "hyperparameter", "value", "kind", "range"), hyper),
         ]

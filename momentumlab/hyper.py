@@ -179,7 +179,10 @@ def recurrence(first: float, advance: Callable[[float], float]) -> Callable[[Any
         with growing:
             while len(known) <= np.max(k):
                 known.append(advance(known[-1]))
-        return np.asarray(known)[k.astype(int)] if isinstance(k, np.ndarray) else known[int(k)]
+        if not isinstance(k, np.ndarray):
+            return known[int(k)]
+        first = int(k.min())
+        return np.array(known[first : int(k.max()) + 1])[k.astype(int) - first]
 
     return at
 

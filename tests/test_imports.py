@@ -34,7 +34,7 @@ ROOMS = {
     "explain": {"hyper", "method", "minimize", "rule", "trace"},
     "plots": {"problems", "profiles", "result"},
     "compare": {"errors", "method", "minimize", "problems", "profiles", "result", "rule"},
-    "bench": {"compare", "compiled", "minimize", "problems", "result", "rules"},
+    "bench": {"compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "result", "rules"},
     "cli": {"compare", "explain", "files", "load", "method", "minimize", "problems", "result", "rule", "rules"},
 }
 # Imports inside a function, which would otherwise run backwards or load something heavy.

@@ -28,14 +28,14 @@ from .rule import Rule
 from .searches import accepts, backtrack
 
 PAUSE, LOOK, FULL, SEARCH = range(4)  # why the loop returns
-K, ROWS, STRIDE, OTHERS, TRIALS, TRYING = range(6)  # what its counts hold
+K, ROWS, STRIDE, TRIALS, TRYING, SHAPE = range(6)  # what its counts hold
 KEPT = 128  # compiled objectives, with the data that they close over
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 OBJECTIVE = float64(float64[::1], float64[::1])
 INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
     PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, SEARCH=SEARCH,
-    K=K, ROWS=ROWS, STRIDE=STRIDE, OTHERS=OTHERS, TRIALS=TRIALS, TRYING=TRYING, INFINITE=INFINITE,
+    K=K, ROWS=ROWS, STRIDE=STRIDE, TRIALS=TRIALS, TRYING=TRYING, SHAPE=SHAPE, INFINITE=INFINITE,
     inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
     sqrt=np.sqrt,
 )  # fmt: skip
@@ -182,14 +182,14 @@ def _descend(*args):
 
 
 @overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
-def _written(rule, objective, point, g, slots, shape, table, bounds, record):
+def _written(rule, objective, point, g, slots, table, bounds, record):
     scope = dict(SCOPE, accepts=njit(accepts), slices=slices)
     exec(RuleType.texts[rule.digest], scope)  # noqa: S102 - text written by `trace`
     return scope["descend"]
 
 
-def _drive(rule, objective, point, g, slots, shape, table, bounds, record):
-    return _descend(rule, objective, point, g, slots, shape, table, bounds, record)
+def _drive(rule, objective, point, g, slots, table, bounds, record):
+    return _descend(rule, objective, point, g, slots, table, bounds, record)
 
 
 def driver(rule: Rule) -> Callable:
@@ -202,7 +202,7 @@ def _driver(kind: RuleType) -> Callable:
     vector, matrix, table = float64[::1], float64[:, ::1], types.Array(float64, 2, "C", readonly=True)
     bounds = types.Tuple((int64, int64, float64, float64, boolean, float64, boolean))
     record = types.Tuple((matrix, matrix, matrix, matrix, int64[::1], vector))
-    return _njit(int64(kind, POINTER, vector, vector, matrix, int64[::1], table, bounds, record), _drive, nogil=True)
+    return _njit(int64(kind, POINTER, vector, vector, matrix, table, bounds, record), _drive, nogil=True)
 
 
 class Loop:
@@ -230,12 +230,13 @@ class Loop:
         self.x, self.memory = x0, np.empty((len(self.rule.slots), x0.size))
         self.old = np.empty((1 if self.rule.reports == self.rule.point else 2, x0.size))
         self.work = np.empty((2, x0.size if self.step else 0))
-        self.shape = np.array(x0.shape)
         self.pointer = pointer(objective.native)
-        self.counts, self.values = np.zeros(6, dtype=np.int64), np.zeros(1)
+        self.counts, self.values = np.array([0] * SHAPE + [*x0.shape], dtype=np.int64), np.zeros(1 + history.spent.size)
+        history.spent = self.values[1:]
         began = time.perf_counter()
         self.values[0], self.jac = objective(x0)
         self.pace = 1 / max(time.perf_counter() - began, 1e-9)
+        self.flat = self.x.reshape(-1), self.jac.reshape(-1)
         self.tests = (tol, limit(self.fun), euclidean)
         for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
             slot[:] = start.ravel()
@@ -288,16 +289,13 @@ class Loop:
                 raise ValueError(f"{self.rule.name}: a schedule is not a function of k alone, at k = {self.k + 1}")
             stop = min(stop, first + len(table))
         counts[ROWS], counts[STRIDE], counts[TRIALS], counts[TRYING] = history.rows, history.stride, 0, 0
-        counts[OTHERS] = self.objective.nfev - self.k
-        began = self.k
+        began, kept, others = self.k, history.rows, self.objective.nfev - self.k
         try:
             return driver(self.rule)(
                 self.rule,
                 self.pointer,
-                self.x.reshape(-1),
-                self.jac.reshape(-1),
+                *self.flat,
                 self.memory,
-                self.shape,
                 table,
                 (first, stop, *self.tests, self.step, tested),
                 (self.old, self.work, history.log, history.path, counts, self.values),
@@ -313,6 +311,9 @@ class Loop:
             calls = self.k - began + int(counts[TRIALS])
             self.objective.nfev, self.objective.njev = self.objective.nfev + calls, self.objective.njev + calls
             history.rows = int(counts[ROWS])
+            if self.step:
+                new = slice(kept, history.rows)
+                history.spent[new] += others + history.log[new, 0]
             history.make_room()
 
     def _step_back(self) -> None:

@@ -114,16 +114,16 @@ class History:
     def __init__(self, shape: tuple[int, ...], norm: float = math.inf) -> None:
         n = math.prod(shape)
         self.shape, self.norm = shape if n <= SMALL else (0,), norm
-        self.log = np.empty((ROWS - 1, 4))
+        self.log, self.spent = np.empty((ROWS - 1, 3)), np.zeros(ROWS - 1)
         self.path = np.empty((ROWS - 1, n if n <= SMALL else 0))
         self.rows, self.stride = 0, 1
         self._last: tuple[Any, ...] | None = None
 
     def record(self, step: Step, gnorm: float, nfev: int) -> None:
         """Keep a step if it is due, and remember it as the last."""
-        self._last = (step.k, step.fun, gnorm, nfev), step.iterate.ravel()[: self.path.shape[1]].copy()
+        self._last = (step.k, step.fun, gnorm), step.iterate.ravel()[: self.path.shape[1]].copy(), [nfev]
         if step.k % self.stride == 0 and (self.rows == 0 or self.log[self.rows - 1, 0] < step.k):
-            self.log[self.rows], self.path[self.rows] = self._last
+            self.log[self.rows], self.path[self.rows], [self.spent[self.rows]] = self._last
             self.rows += 1
             self.make_room()
 
@@ -131,7 +131,9 @@ class History:
         """Drop every other row if there is no room for one more."""
         if self.rows == len(self.log):
             kept = (self.rows + 1) // 2
-            self.log[:kept], self.path[:kept] = self.log[::2].copy(), self.path[::2].copy()
+            for rows in (self.log, self.path, self.spent):
+                rows[:kept] = rows[::2].copy()
+            self.spent[kept:] = 0
             self.rows, self.stride = kept, 2 * self.stride
 
     def _all(self, kept: np.ndarray, part: int) -> np.ndarray:
@@ -154,7 +156,8 @@ class History:
 
     @property
     def nfev(self) -> np.ndarray:
-        return self._all(self.log, 0)[:, 3].astype(int)
+        spent = self._all(self.spent[:, None], 2)[:, 0].astype(int)
+        return np.where(spent > 0, spent, self.k + 1)  # 0 stands for one an iteration
 
     @property
     def x(self) -> np.ndarray:

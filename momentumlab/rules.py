@@ -29,7 +29,7 @@ def polyak_beta(mu, L):
 
 
 @rule(tuned=dict(lr=lambda mu, L: 2 / (L + mu)))
-def gradient_descent(x, g, /, lr=0.01):
+def gradient_descent(x, g, /, lr=1e-3):
     """Cauchy (1847): x⁺ = x − αg."""
     return x - lr * g
 
@@ -45,7 +45,7 @@ def heavy_ball(x, g, v=0.0, /, lr=0.01, beta=0.9):
 
 
 @rule(tuned=dict(lr=polyak_lr, beta=polyak_beta))
-def sgd(x, g, b=0.0, /, lr=0.01, beta=0.9, dampening=0.0, gain=lambda k, dampening: where(k > 1, 1 - dampening, 1.0)):
+def sgd(x, g, b=0.0, /, lr=1e-3, beta=0.9, dampening=0.0, gain=lambda k, dampening: where(k > 1, 1 - dampening, 1.0)):
     """The step size outside, as torch.optim.SGD: b⁺ = βb + (1 − τ)g, x⁺ = x − αb⁺; the first buffer is undampened."""
     b = beta * b + gain * g
     return x - lr * b, b
@@ -85,7 +85,7 @@ nesterov_fista = nesterov.having(beta=lambda k: (fista_t(k) - 1) / fista_t(k + 1
 
 
 @rule(tuned=dict(lr=lambda L: 1 / L, beta=contraction))
-def nesterov_sgd(x, g, b=0.0, /, lr=0.01, beta=0.9):
+def nesterov_sgd(x, g, b=0.0, /, lr=1e-3, beta=0.9):
     """Nesterov as torch.optim.SGD has it (Bengio et al. 2013): b⁺ = βb + g, x⁺ = x − α(g + βb⁺); x is ahead."""
     b = beta * b + g
     return x - lr * (g + beta * b), b

@@ -31,7 +31,7 @@ for i in range(n):
 {lines}
     {name} += {value}"""
 MEANS = """\
-{name}, {name}_stride = slices(shape, {layout})
+{name}, {name}_stride = slices(counts[SHAPE:], {layout})
 for i in range(n if {name}_stride <= n else 0):
 {lines}
     {name}[i // {name}_stride % {name}.size] += {value}
@@ -268,10 +268,10 @@ def descend(rule) -> str:
     number is not sane, FULL when history is, SEARCH when `step`, the step size of the search if it is
     positive, fails its test.
 
-    Vectors are flat; `shape` is that of x, for the slices of centralisation. `counts` holds the iteration
-    reached, rows of history, their stride, evaluations but those of the iterations, trials of the search,
-    and what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices, 0 the
-    objective. It and `values` are written as the loop goes, so that they are right also when something raises.
+    Vectors are flat. `counts` holds the iteration reached, rows of history, their stride, trials of the search, and
+    what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices, 0 the objective; and
+    behind them the shape of x, for those slices. `values` holds f, and behind it the trials before each row of
+    history. Both are written as the loop goes, so that they are right also when something raises.
 
     The largest |gᵢ| and |xᵢ| are found among their bits (positive doubles are ordered as their bits
     are), which compilers vectorise and which shows inf and nan as well.
@@ -281,7 +281,7 @@ def descend(rule) -> str:
     keep = "" if rule.reports == rule.point else "old[1, i] = reported[i]"
     watched = f"counts[TRYING] = 2\n{head}\ncounts[TRYING] = 0" if "slices(" in head else head
     return f"""\
-def descend(rule, objective, a_{rule.point}, a_g, slots, shape, table, bounds, record):
+def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
     first, stop, tol, limit, euclidean, step, tested = bounds
     old, work, log, path, counts, values = record
     n = a_g.size
@@ -309,6 +309,7 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, shape, table, bounds, r
                 counts[TRYING] = 0
                 if not accepts(found, f, decrease):
                     return SEARCH
+            values[1 + rows] = counts[TRIALS]
 {indent(watched, " " * 8)}
         for i in range(n):
             old[0, i] = point[i]
@@ -333,7 +334,6 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, shape, table, bounds, r
             norm = sqrt(norm)
         if k & (stride - 1) == 0:
             log[rows, 0], log[rows, 1], log[rows, 2] = k, f, norm
-            log[rows, 3] = counts[OTHERS] + k + counts[TRIALS]
             for i in range(path.shape[1]):
                 path[rows, i] = reported[i]
             rows += 1

@@ -42,6 +42,8 @@ CASES = [
     ("quadratic", {"n": 6, "seed": 3}),
     ("quadratic", {"n": 5, "spectrum": "chebyshev"}),
     ("quadratic", {"n": 1}),
+    ("quadratic", {"n": 4, "x_star": [1.0, -2.0, 0.5, 3.0]}),
+    ("quadratic", {"n": 4, "seed": 1, "x_star": 2.0}),
 ]
 
 

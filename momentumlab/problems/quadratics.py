@@ -1,8 +1,11 @@
 """Quadratics with a chosen spectrum."""
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import unknown
+from ..objective import start
 from .options import curvature, whole
 from .problem import Problem
 
@@ -26,9 +29,14 @@ SPECTRA = {
 
 
 def quadratic(
-    n: int = 50, mu: float = 1.0, L: float = 100.0, spectrum: str = "log", seed: int | None = None
+    n: int = 50,
+    mu: float = 1.0,
+    L: float = 100.0,
+    spectrum: str = "log",
+    seed: int | None = None,
+    x_star: Any = 0.0,
 ) -> Problem:
-    """½xᵀHx with eigenvalues on [μ, L]: diagonal, or turned by a random rotation where a seed is given.
+    """½(x − x*)ᵀH(x − x*), eigenvalues on [μ, L]: diagonal, or turned by a random rotation where a seed is given.
 
     Parameters
     ----------
@@ -40,18 +48,26 @@ def quadratic(
         How the eigenvalues lie between them: a key of `SPECTRA`.
     seed : int, optional
         Of the rotation, uniform on the orthogonal group.
+    x_star : float or array_like of shape (n,)
+        The minimiser.
     """
     n, (mu, L) = whole("quadratic", "n", n), curvature("quadratic", mu, L)
-    if spectrum not in SPECTRA:
+    x_star = start(x_star)
+    if x_star.shape not in ((1,), (n,)):
+        raise ValueError(f"quadratic: x_star has shape {x_star.shape}; it must be a number or have shape ({n},)")
+    x_star = np.resize(x_star, n)
+    if not isinstance(spectrum, str) or spectrum not in SPECTRA:
         raise ValueError(f"quadratic: {unknown('spectrum', spectrum, SPECTRA)}")
     eigenvalues = SPECTRA[spectrum](n, mu, L) if n > 1 else np.array([L])
-    f, hess = _diagonal(eigenvalues) if seed is None else _dense(eigenvalues, haar("quadratic", n, seed))
+    f, hess = (
+        _diagonal(eigenvalues, x_star) if seed is None else _dense(eigenvalues, haar("quadratic", n, seed), x_star)
+    )
     return Problem(
         "quadratic",
         f,
         np.ones(n),
         hess=hess,
-        minimizers=(np.zeros(n),),
+        minimizers=(x_star,),
         fstar=0.0,
         mu=float(eigenvalues.min()),
         L=float(eigenvalues.max()),
@@ -61,12 +77,13 @@ def quadratic(
     )
 
 
-def _diagonal(eigenvalues):
+def _diagonal(eigenvalues, x_star):
     def fg(x, g):
         f = 0.0
         for i in range(x.size):
-            g[i] = eigenvalues[i] * x[i]
-            f += 0.5 * x[i] * g[i]
+            away = x[i] - x_star[i]
+            g[i] = eigenvalues[i] * away
+            f += 0.5 * away * g[i]
         return f
 
     return fg, lambda x: np.diag(eigenvalues)
@@ -79,7 +96,7 @@ def haar(owner, n, seed):
     return q * np.sign(np.diag(r))
 
 
-def _dense(eigenvalues, q):
+def _dense(eigenvalues, q, x_star):
     h = (q * eigenvalues) @ q.T
     h = (h + h.T) / 2
 
@@ -88,9 +105,9 @@ def _dense(eigenvalues, q):
         for i in range(x.size):
             slope = 0.0
             for j in range(x.size):
-                slope += h[i, j] * x[j]
+                slope += h[i, j] * (x[j] - x_star[j])
             g[i] = slope
-            f += 0.5 * x[i] * slope
+            f += 0.5 * (x[i] - x_star[i]) * slope
         return f
 
     return fg, lambda x: h.copy()

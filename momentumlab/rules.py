@@ -12,6 +12,11 @@ from .rule import GRADIENT, POINT, Rule, rule
 from .transforms import decoupled, decoupled_schedule
 
 
+def average(m, g, beta):
+    """What m becomes when g enters an exponentially weighted average: βm + (1 − β)g."""
+    return beta * m + (1 - beta) * g
+
+
 def contraction(mu, L):
     """(√κ − 1)/(√κ + 1), the best rate of a first-order method on quadratics (Polyak 1964)."""
     return (sqrt(L) - sqrt(mu)) / (sqrt(L) + sqrt(mu))
@@ -53,8 +58,8 @@ def sgd(x, g, b=0.0, /, lr=1e-3, beta=0.9, dampening=0.0, gain=lambda k, dampeni
 
 @rule(tuned=dict(lr=lambda mu, L, beta: polyak_lr(mu, L) / (1 - beta), beta=polyak_beta))
 def heavy_ball_ema(x, g, m=0.0, /, lr=0.01, beta=0.9, c=1.0):
-    """Heavy ball on an average of gradients: m⁺ = βm + (1 − β)g, x⁺ = x − αm⁺/c; c = 1 leaves its zero start in."""
-    m = beta * m + (1 - beta) * g
+    """Heavy ball on an average of gradients: m⁺ = βm + (1 − β)g, x⁺ = x − αm⁺/c; c = 1 keeps its zero start."""
+    m = average(m, g, beta)
     return x - lr * m / c, m
 
 
@@ -94,7 +99,7 @@ def nesterov_sgd(x, g, b=0.0, /, lr=1e-3, beta=0.9):
 @rule(tuned=dict(lr=lambda L, beta: 1 / (L * (1 - beta)), beta=contraction, nu=lambda beta: beta))
 def qhm(x, g, m=0.0, /, lr=0.01, beta=0.9, nu=0.7):
     """Ma & Yarats (2019), quasi-hyperbolic: m⁺ = βm + (1 − β)g, x⁺ = x − α((1 − ν)g + νm⁺); ν = β is Nesterov."""
-    m = beta * m + (1 - beta) * g
+    m = average(m, g, beta)
     return x - lr * ((1 - nu) * g + nu * m), m
 
 
@@ -143,8 +148,23 @@ def pid(x, g, v=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, kd=lambda lr, beta: 
 def pid_ema(x, g, v=0.0, d=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, Kd=lambda lr, beta: lr * beta / (1 - beta)):
     """An et al. (2018): v⁺ = βv − αg, d averages differences of gradients, x⁺ = x + v⁺ − K_d d⁺."""
     v = beta * v - lr * g
-    d = beta * d + (1 - beta) * (g - g_prev)
+    d = average(d, g - g_prev, beta)
     return x + v - Kd * d, v, d, g
+
+
+@rule
+def pid_outside(x, g, v=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta):
+    """PID whose difference stays out of the momentum: v⁺ = βv − αg, x⁺ = x + v⁺ − k_d(g − g₋)."""
+    v = beta * v - lr * g
+    return x + v - kd * (g - g_prev), v, g
+
+
+@rule(tuned=dict(lr=lambda L, beta: 1 / (L * (1 - beta)), beta=contraction))
+def rsgdm(x, g, m=0.0, z=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9):
+    """Yuan & Hu: m averages gradients, z their differences; x⁺ = x − α(m⁺ + βz⁺)."""
+    m = average(m, g, beta)
+    z = average(z, g - g_prev, beta)
+    return x - lr * (m + beta * z), m, z, g
 
 
 def kd_from_damping(lr, zeta):
@@ -175,21 +195,6 @@ def kd_from_damping(lr, zeta):
     return (1 + lr) * (1 + lr) / (4 * lr * zeta * zeta)
 
 
-@rule
-def pid_outside(x, g, v=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta):
-    """PID whose difference stays out of the momentum: v⁺ = βv − αg, x⁺ = x + v⁺ − k_d(g − g₋)."""
-    v = beta * v - lr * g
-    return x + v - kd * (g - g_prev), v, g
-
-
-@rule(tuned=dict(lr=lambda L, beta: 1 / (L * (1 - beta)), beta=contraction))
-def rsgdm(x, g, m=0.0, z=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9):
-    """Yuan & Hu: m averages gradients, z their differences; x⁺ = x − α(m⁺ + βz⁺)."""
-    m = beta * m + (1 - beta) * g
-    z = beta * z + (1 - beta) * (g - g_prev)
-    return x - lr * (m + beta * z), m, z, g
-
-
 # ------------------------------------------------------------------ one step size per coordinate
 
 
@@ -205,22 +210,22 @@ def adagrad(
 @rule
 def adadelta(x, g, s=0.0, u=0.0, /, lr=1.0, beta2=0.9, eps=1e-6):
     """Zeiler (2012): s averages g², u the squares of steps d = √(u + ε)/√(s⁺ + ε)·g; x⁺ = x − αd."""
-    s = beta2 * s + (1 - beta2) * g * g
+    s = average(s, g * g, beta2)
     d = sqrt(u + eps) / sqrt(s + eps) * g
-    return x - lr * d, s, beta2 * u + (1 - beta2) * d * d
+    return x - lr * d, s, average(u, d * d, beta2)
 
 
 @rule
 def rmsprop(x, g, s=0.0, /, lr=0.01, beta2=0.99, eps=1e-8):
     """Tieleman & Hinton (2012): s averages g², x⁺ = x − αg/(√s⁺ + ε)."""
-    s = beta2 * s + (1 - beta2) * g * g
+    s = average(s, g * g, beta2)
     return x - lr * g / (sqrt(s) + eps), s
 
 
 @rule
 def rmsprop_momentum(x, g, s=0.0, b=0.0, /, lr=0.01, beta=0.9, beta2=0.99, eps=1e-8):
     """RMSProp under momentum, as torch.optim.RMSprop: b⁺ = βb + g/(√s⁺ + ε), x⁺ = x − αb⁺."""
-    s = beta2 * s + (1 - beta2) * g * g
+    s = average(s, g * g, beta2)
     b = beta * b + g / (sqrt(s) + eps)
     return x - lr * b, s, b
 
@@ -233,16 +238,14 @@ def deviation(s, g_mean):
 @rule
 def rmsprop_centered(x, g, s=0.0, g_mean=0.0, /, lr=0.01, beta2=0.99, eps=1e-8):
     """Graves (2013): RMSProp with g's standard deviation below, x⁺ = x − αg/(√(s⁺ − ḡ⁺²) + ε), where ḡ averages g."""
-    s = beta2 * s + (1 - beta2) * g * g
-    g_mean = beta2 * g_mean + (1 - beta2) * g
+    s, g_mean = average(s, g * g, beta2), average(g_mean, g, beta2)
     return x - lr * g / (deviation(s, g_mean) + eps), s, g_mean
 
 
 @rule
 def rmsprop_centered_momentum(x, g, s=0.0, g_mean=0.0, b=0.0, /, lr=0.01, beta=0.9, beta2=0.99, eps=1e-8):
     """Graves (2013): centred RMSProp under momentum, b⁺ = βb + g/(√(s⁺ − ḡ⁺²) + ε), x⁺ = x − αb⁺."""
-    s = beta2 * s + (1 - beta2) * g * g
-    g_mean = beta2 * g_mean + (1 - beta2) * g
+    s, g_mean = average(s, g * g, beta2), average(g_mean, g, beta2)
     b = beta * b + g / (deviation(s, g_mean) + eps)
     return x - lr * b, s, g_mean, b
 
@@ -260,8 +263,7 @@ def unbias2(k, beta2):
 @rule
 def adam(x, g, m=0.0, s=0.0, /, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, eps_root=0.0, c1=unbias1, c2=unbias2):
     """Kingma & Ba (2015): m, s average g, g²; x⁺ = x − α(m⁺/c₁)/(√(s⁺/c₂) + ε), where c₁, c₂ undo their zero start."""
-    m = beta1 * m + (1 - beta1) * g
-    s = beta2 * s + (1 - beta2) * g * g
+    m, s = average(m, g, beta1), average(s, g * g, beta2)
     return x - lr * (m / c1) / (sqrt(s / c2 + eps_root) + eps), m, s
 
 
@@ -271,8 +273,7 @@ adam_eps_inside = adam.having(eps=0.0, eps_root=1e-8).named("adam_eps_inside", "
 @rule
 def amsgrad(x, g, m=0.0, s=0.0, s_max=0.0, /, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, c1=unbias1, c2=unbias2):
     """Reddi et al. (2018) as torch has it: Adam over the largest s so far, x⁺ = x − α(m⁺/c₁)/(√(max s/c₂) + ε)."""
-    m = beta1 * m + (1 - beta1) * g
-    s = beta2 * s + (1 - beta2) * g * g
+    m, s = average(m, g, beta1), average(s, g * g, beta2)
     s_max = maximum(s_max, s)
     return x - lr * (m / c1) / (sqrt(s_max / c2) + eps), m, s, s_max
 
@@ -295,20 +296,22 @@ def radam(
     x, g, m=0.0, s=0.0, /, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, threshold=5.0, c1=unbias1, rect=rectification
 ):
     """Liu et al. (2020): x⁺ = x − α(m⁺/c₁)·r/(√s⁺ + ε) where Adam's step is rectified, x − αm⁺/c₁ before (r = 0)."""
-    m = beta1 * m + (1 - beta1) * g
-    s = beta2 * s + (1 - beta2) * g * g
+    m, s = average(m, g, beta1), average(s, g * g, beta2)
     return x - lr * (m / c1) * where(rect > 0, rect / (sqrt(s) + eps), 1.0), m, s
 
 
 # ------------------------------------------------------------------ decay beside the step
 
-SCHEDULED = dict(alpha=0.01, eta=1.0, lr=lambda alpha, eta: alpha * eta)
-"""A step size as Loshchilov & Hutter write it: α times the multiplier η of a schedule."""
+
+def scheduled(alpha, eta):
+    """A step size as Loshchilov & Hutter write it: α times the multiplier η of a schedule."""
+    return alpha * eta
+
 
 sgdw = sgd.then(decoupled).named("sgdw", "Loshchilov & Hutter (2019) scaled as torch scales AdamW: sgd, then − αλx.")
 sgdw_paper = (
     heavy_ball.then(decoupled_schedule)
-    .having(**SCHEDULED)
+    .having(alpha=0.01, eta=1.0, lr=scheduled)
     .named(
         "sgdw_paper",
         "Loshchilov & Hutter (2019) as printed: heavy ball of step size αη, then − ηλx; give alpha and eta, not lr.",
@@ -317,7 +320,7 @@ sgdw_paper = (
 adamw = adam.then(decoupled).named("adamw", "Loshchilov & Hutter (2019) as torch has it: Adam, then − αλx.")
 adamw_paper = (
     adam.then(decoupled_schedule)
-    .having(**SCHEDULED | dict(alpha=1e-3))
+    .having(alpha=1e-3, eta=1.0, lr=scheduled)
     .named(
         "adamw_paper",
         "Loshchilov & Hutter (2019) as printed: Adam of step size αη, then − ηλx; give alpha and eta, not lr.",

@@ -55,10 +55,11 @@ def test_tuned_nesterov_keeps_its_bound():
     assert (gap <= bound * (1 + 1e-12)).all()
 
 
-def test_fista_keeps_its_bound():
+@pytest.mark.parametrize("rule", [ml.nesterov_fista, ml.nesterov_convex], ids=lambda rule: rule.name)
+def test_momentum_for_convex_functions_keeps_its_bound(rule):
     """Φₖ ≤ 2L‖e₀‖²/(k + 1)² (T8)."""
     problem = ml.problem("quadratic", n=50, mu=1e-4, L=1.0)
-    x = points(ml.nesterov_fista.tuned(L=1.0), problem, steps=300, what="iterate")
+    x = points(rule.tuned(L=1.0), problem, steps=300, what="iterate")
     k = np.arange(1, 300)
     gap = np.array([problem.fun(v) for v in x])[1:]
     assert (gap <= 2 * np.sum(x[0] ** 2) / (k + 1) ** 2).all()

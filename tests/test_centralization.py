@@ -220,6 +220,7 @@ def test_an_axis_that_becomes_wrong_stops_the_run_where_it_does():
     import numba
 
     method = ml.heavy_ball.after(ml.centralize)(lr=0.1, axis=lambda k: k)
+
     def bowl(w, g):
         f = 0.0
         for i in range(w.shape[0]):

@@ -262,9 +262,7 @@ def test_starts_have_the_values_of_reference(name, value):
     assert p.fun(p.x0) == pytest.approx(value, rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "L"), [("cosine_wells", 8), ("mccormick", 4), ("rastrigin", 2 + 40 * np.pi**2)]
-)
+@pytest.mark.parametrize(("name", "L"), [("cosine_wells", 8), ("mccormick", 4), ("rastrigin", 2 + 40 * np.pi**2)])
 def test_the_largest_curvature_is_that_of_reference(name, L):
     p = ml.problem(name)
     grid = np.linspace(-4, 4, 41)

@@ -72,7 +72,12 @@ def test_pid_without_its_difference_is_heavy_ball_to_the_bit():
 
 @pytest.mark.parametrize(
     ("rule", "first"),
-    [(ml.sgd, ml.heavy_ball), (ml.heavy_ball_ema, ml.heavy_ball), (ml.nesterov_sgd, ml.nesterov), (ml.qhm, ml.nesterov)],
+    [
+        (ml.sgd, ml.heavy_ball),
+        (ml.heavy_ball_ema, ml.heavy_ball),
+        (ml.nesterov_sgd, ml.nesterov),
+        (ml.qhm, ml.nesterov),
+    ],
     ids=lambda rule: rule.name,
 )
 def test_what_is_one_rule_is_tuned_alike(rule, first):

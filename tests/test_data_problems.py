@@ -522,5 +522,6 @@ def test_the_milder_losses_part_adam_from_amsgrad(steps, means):
 
 @pytest.mark.slow
 def test_random_losses_part_adam_from_amsgrad():
+    """In the mean, which AMSGrad brings down from Adam's 0.996 to 0.335; below 0 it does not get in so many losses."""
     adam, amsgrad = (regret(reddi_random(0), method, 1_000_000)[1] for method in MILDER)
-    assert amsgrad < 0 < adam
+    assert 0 < amsgrad < adam

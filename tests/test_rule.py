@@ -574,6 +574,7 @@ def test_a_searched_rule_starts_with_the_step_that_was_tested():
     """An averaging rule's lr is larger, so that its first step is the gradient step of the search."""
     assert ml.heavy_ball().found(0.25) == {"lr": 0.25}
     assert ml.rsgdm(beta=0.75).found(0.25) == {"lr": 1.0}
+    assert ml.heavy_ball.after(ml.clip_value)(max_value=0.5).found(0.25) == {"lr": 0.25}  # whatever transforms do
     p = ml.problem("beale")
     a, b = (ml.minimize(p, method=m(), maxiter=1).iterate for m in (ml.gradient_descent, ml.rsgdm))
     assert a == pytest.approx(b, rel=1e-14)

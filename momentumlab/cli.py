@@ -169,7 +169,12 @@ def _quick(p: Problem, x0: Any, method: Method, **limits: Any) -> Result:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    comparison = _understood(compare, _problems(arguments.problem), _methods(arguments), **_limits(arguments))
+    chosen, methods = _problems(arguments.problem), _methods(arguments)
+    if arguments.plot is not None:
+        from .plots import check_columns
+
+        _understood(check_columns, len(chosen))
+    comparison = _understood(compare, chosen, methods, **_limits(arguments))
     if arguments.plot is not None:
         _save(_understood(comparison.plot), "--plot", arguments.plot)
     if arguments.profile is not None:

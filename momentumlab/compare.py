@@ -160,6 +160,8 @@ class Comparison:
     def costs(self, cost: str = "evaluations") -> dict[str, list[float]]:
         """What each method spent on each problem; inf where it did not converge, as with ``tol=0``.
 
+        A run that converged where it started counts as one iteration, as a cost is positive.
+
         Parameters
         ----------
         cost : str
@@ -177,8 +179,9 @@ class Comparison:
         """
         if cost not in COSTS:
             raise ValueError(unknown("cost", cost, COSTS))
+        least = 0 if cost == "seconds" else 1
         return {
-            label: [run.record()[cost] if run.result.success else math.inf for run in runs]
+            label: [max(run.record()[cost], least) if run.result.success else math.inf for run in runs]
             for label, runs in self._by_method().items()
         }
 
@@ -218,8 +221,9 @@ class Comparison:
         """By method, the fraction of the problems solved within α(n + 1) evaluations.
 
         Solved means that f came down from f(x₀) by 1 − τ of what the best method brought it down by, whether or
-        not the run converged. Where f is unbounded below, a run that leaves all bounds is that best one. Where runs
-        see samples of f, the exact f at their iterates counts.
+        not the run converged. Where f is unbounded below, a run that leaves all bounds is that best one; where f is
+        not finite at the start, none solves the problem. Where runs see samples of f, the exact f at their iterates
+        counts.
 
         Parameters
         ----------
@@ -244,7 +248,8 @@ class Comparison:
         by_method = self._by_method()
         walks = {label: [_walk(run) for run in runs] for label, runs in by_method.items()}
         dims = [run.problem.dim for run in next(iter(by_method.values()))]
-        return data_profile(walks, dims, tau)
+        with np.errstate(invalid="ignore"):
+            return data_profile(walks, dims, tau)
 
     def plot_data_profile(self, tau: float = 1e-3) -> "Figure":
         """The step curves of `data_profile`, which takes the same and raises the same."""
@@ -356,6 +361,8 @@ def _timed(p: Problem, label: str, method: Method, repeats: int, **options: Any)
 
 def _walk(run: Run) -> tuple[np.ndarray, np.ndarray]:
     assert run.result.history is not None
+    if not len(run.result.history):
+        return np.array([run.result.nfev]), np.array([np.inf])
     return run.result.history.nfev, values_along(run.problem, run.result.history)
 
 

@@ -140,12 +140,8 @@ def race(comparison: "Comparison") -> Figure:
     if not comparison.runs:
         raise ValueError("nothing was run, so there is nothing to draw")
     runs = {p: {label: run.result for label, run in row.items()} for p, row in comparison.by_problem().items()}
-    if len(runs) > COLUMNS:
-        raise ValueError(
-            f"{len(runs)} problems are too many for one figure, which has a column for each; "
-            f"compare at most {COLUMNS}, or draw plot_performance_profile()"
-        )
-    flat = [p for p in runs if p.dim == 2]
+    check_columns(len(runs))
+    flat = [p for p, results in runs.items() if p.dim == 2 and all(len(_history(*run)) for run in results.items())]
     with plt.rc_context(RC):
         rows = 2 if flat else 1
         figure, grid = plt.subplots(
@@ -160,6 +156,15 @@ def race(comparison: "Comparison") -> Figure:
             _by_iteration(column[-1], results, *_descent(results, problem))
         _legend(figure, grid[-1, 0])
     return figure
+
+
+def check_columns(problems: int) -> None:
+    """Refuse more problems than a race has room for."""
+    if problems > COLUMNS:
+        raise ValueError(
+            f"{problems} problems are too many for one figure, which has a column for each; "
+            f"compare at most {COLUMNS}, or draw plot_performance_profile()"
+        )
 
 
 def _profiles(
@@ -232,7 +237,7 @@ def _minimised(runs: Mapping[str, Result], problem: Problem | str) -> Problem:
                 shapes = f"{run} has x of shape {result.x.shape}, {p.name} variables of shape {p.x0.shape}"
                 raise ValueError(f"{shapes}; {advice}")
             there = result.fun if p.sampler else p.fun(result.x)
-            if not math.isclose(there, result.fun, rel_tol=1e-8, abs_tol=rounding):
+            if not np.isclose(there, result.fun, rtol=1e-8, atol=rounding, equal_nan=True):
                 raise ValueError(f"{run} ended at f = {result.fun:g}, where {p.name} is {there:g}; {advice}")
     return p
 
@@ -245,7 +250,7 @@ def _descent(runs: Mapping[str, Result], problem: Problem | None) -> tuple[str, 
     values = {label: h.fun if problem is None else values_along(problem, h) for label, h in histories.items()}
     floors = {label: np.nan if problem is None else problem.floor(result.x) for label, result in runs.items()}
     if np.isnan([*floors.values()]).any():
-        least = min(np.nanmin(f) for f in values.values())
+        least = min((np.nanmin(f) for f in values.values() if f.size), default=np.nan)
         return r"$f - \min f$ of the runs", "log", {label: f - least for label, f in values.items()}
     return r"$f - f^\star$", "log", {label: f - floors[label] for label, f in values.items()}
 
@@ -260,7 +265,8 @@ def _by_iteration(
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     if scale == "log" and not any(np.any(values > 0) for values in lines.values()):
         axes.set_yticks([])
-        axes.text(0.5, 0.5, "nowhere above 0", transform=axes.transAxes, ha="center")
+        where = "nowhere above 0" if any(values.size for values in lines.values()) else "not finite at the start"
+        axes.text(0.5, 0.5, where, transform=axes.transAxes, ha="center")
     elif scale == "log":
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))

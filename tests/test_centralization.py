@@ -23,8 +23,8 @@ def grad(w):
     return np.tensordot(np.tanh(np.tensordot(A, w, 4) - B), A, 1)
 
 
-def weights(method, steps=40, x0=W0):
-    return ml.minimize(fun, x0, method, jac=grad, tol=0, maxiter=steps).iterate
+def weights(method, steps=40, x0=W0, what="iterate"):
+    return ml.minimize(fun, x0, method, jac=grad, tol=0, maxiter=steps)[what]
 
 
 def sums(w):
@@ -35,7 +35,16 @@ def projected(g):
     return g - g.mean(axis=tuple(range(1, g.ndim)), keepdims=True)
 
 
-LINEAR = (ml.gradient_descent, ml.heavy_ball, ml.sgd, ml.nesterov, ml.nesterov_sgd, ml.pid, ml.rsgdm)
+LINEAR = (
+    ml.gradient_descent,
+    ml.heavy_ball,
+    ml.heavy_ball_ema,
+    ml.sgd,
+    ml.nesterov,
+    ml.nesterov_sgd,
+    ml.pid,
+    ml.rsgdm,
+)
 named = pytest.mark.parametrize("rule", LINEAR, ids=lambda r: r.name)
 
 
@@ -50,6 +59,15 @@ def test_it_is_an_orthogonal_projection():
     assert np.sum(step(g) * h) == pytest.approx(np.sum(g * step(h)), abs=1e-12)
     assert np.linalg.norm(step(g)) <= np.linalg.norm(g)
     assert np.allclose(step(g), projected(g), rtol=0, atol=1e-15)
+
+
+def test_centred_gradients_are_no_steeper():
+    """‖PHP‖ ≤ ‖H‖: neither is the Hessian's largest eigenvalue, in size, where both sides of it are centred."""
+    P = np.array([(e - slice_mean(e)).ravel() for e in np.eye(12).reshape(12, 4, 3)])
+    for a in RNG.standard_normal((20, 12, 12)):
+        H = a + a.T
+        assert np.linalg.norm(P @ H @ P, 2) <= np.linalg.norm(H, 2)
+    assert np.linalg.norm(P @ P @ P, 2) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 3])
@@ -69,10 +87,41 @@ def test_biases_are_left_alone_and_convolutions_may_be_all(shape, gc, gcc):
         assert np.allclose(moved, -projected(g) if touched else -g, rtol=0, atol=1e-15)
 
 
+def mean_over(a, axis):
+    return a.mean(axis=tuple(d for d in range(a.ndim) if d != axis % a.ndim), keepdims=True)
+
+
+@pytest.mark.parametrize("axis", [1, 2, -1])
+@pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 3, 5), SHAPE])
+def test_transforms_take_axis_and_min_dim(shape, axis):
+    """The gradient less its mean, or the step less its own, from three dimensions on."""
+    x, g = RNG.standard_normal((2, *shape))
+    touched, options = len(shape) >= 3, dict(axis=axis, min_dim=3)
+    centred = ml.gradient_descent.after(ml.centralize)(lr=1.0, **options).advance(x, g, [], 1)[0]
+    assert np.allclose(centred, x - (g - mean_over(g, axis) if touched else g), rtol=0, atol=1e-15)
+    memory = [0 * x, 0 * x]
+    step = ml.adam(lr=0.1).advance(x, g, memory, 1)[0] - x
+    centred = ml.adam.then(ml.centralize_step)(lr=0.1, **options).advance(x, g, memory, 1)[0]
+    assert np.allclose(centred, x + (step - mean_over(step, axis) if touched else step), rtol=0, atol=1e-15)
+
+
+def test_the_last_axis_may_be_named_from_the_end():
+    bowl = compiled_bowl()
+    for transform in (ml.centralize, ml.centralize_step):
+        composed = ml.heavy_ball.after(transform) if transform is ml.centralize else ml.heavy_ball.then(transform)
+        found = [
+            ml.minimize(f, W0, composed(lr=0.01, axis=axis), tol=0, maxiter=20).x
+            for f in (bowl, bowl.py_func)
+            for axis in (-1, 3)
+        ]
+        assert all(np.array_equal(found[0], x) for x in found)
+        assert not np.array_equal(found[0], ml.minimize(bowl, W0, composed(lr=0.01), tol=0, maxiter=20).x)
+
+
 def test_torch_has_the_same_slices():
     torch = pytest.importorskip("torch")
     g = RNG.standard_normal(SHAPE)
-    for axis in range(4):
+    for axis in (0, 1, 2, 3, -1):
         assert np.allclose(slice_mean(torch.tensor(g), axis).numpy(), slice_mean(g, axis), rtol=0, atol=1e-15)
     assert slice_mean(torch.ones(3)) == 0
 
@@ -98,9 +147,21 @@ def test_decay_outside_the_projection_does_not(rule):
 
 @named
 def test_on_linear_rules_gradient_and_step_are_one(rule):
-    gradient, step = rule.after(ml.centralize), rule.then(ml.centralize_step)
-    if rule.reports == rule.point:  # the step moves the point, which is not the iterate of a rule that looks ahead
-        assert weights(step(lr=0.1)) == pytest.approx(weights(gradient(lr=0.1)), abs=1e-12)
+    """At the points where gradients are taken; the memory of a rule that looks ahead keeps the uncentred iterate."""
+    by_gradient, by_step = (
+        weights(method(lr=0.1), what="x") for method in (rule.after(ml.centralize), rule.then(ml.centralize_step))
+    )
+    assert by_step == pytest.approx(by_gradient, abs=1e-12)
+    assert np.abs(by_step - weights(rule(lr=0.1), what="x")).max() > 1e-3
+
+
+def test_centred_gradient_descent_is_projected_gradient_descent():
+    """Onto the weights whose units' sums are those of the start."""
+    w = W0
+    for _ in range(40):
+        w = w - 0.1 * grad(w)
+        w = w + (sums(W0) - sums(w)).reshape(4, 1, 1, 1) / 30
+    assert weights(ml.gradient_descent.after(ml.centralize)(lr=0.1)) == pytest.approx(w, abs=1e-12)
 
 
 def test_adam_keeps_the_sums_only_where_its_step_is_centred():
@@ -125,12 +186,59 @@ def test_what_a_unit_makes_of_a_shifted_input():
 # ------------------------------------------------------------------ arrays of any shape
 
 
-def test_an_axis_that_is_none_of_xs_is_an_error():
-    method = ml.sgd.after(ml.centralize)(lr=0.1, axis=4)
-    with pytest.raises(ValueError, match="axis"):
+@pytest.mark.parametrize("axis", [1.5, 4, -5])
+def test_an_axis_that_is_none_of_xs_is_an_error(axis):
+    method = ml.sgd.then(ml.centralize_step)(lr=0.1, axis=axis)
+    with pytest.raises(ValueError, match=f"axis = {axis} is none of the 4 dimensions of x, whose shape is"):
         ml.minimize(fun, W0, method, jac=grad)
-    with pytest.raises(ValueError, match="axis"):
+    with pytest.raises(ValueError, match="axis is not one of x's: it must be a whole number below x's number"):
         ml.minimize(compiled_bowl(), W0, method)
+
+
+def test_torch_refuses_such_an_axis_too():
+    torch = pytest.importorskip("torch")
+    for axis in (1.5, 4, -5):
+        with pytest.raises(ValueError, match=f"axis = {axis} is none of the 2 dimensions"):
+            slice_mean(torch.ones(2, 3), axis)
+
+
+def test_vectors_cannot_be_asked_to_be_centred():
+    with pytest.raises(ValueError, match=r"min_dim = 1 is outside its range \[2, ∞\)"):
+        ml.sgd.after(ml.centralize)(min_dim=1)
+
+
+@pytest.mark.parametrize("composed", [ml.heavy_ball.after(ml.centralize), ml.heavy_ball.then(ml.centralize_step)])
+def test_a_centred_rule_may_be_searched(composed):
+    """It starts with the step that was tested, whatever its transforms make of it."""
+    r = ml.minimize(lambda w: (0.5 * np.sum(w * w), w), W0[:, :, 0, 0], composed(), jac=True, tol=0, maxiter=50)
+    assert (r.nit, r.lr) == (50, 0.5)
+    assert sums(r.x) == pytest.approx(sums(W0[:, :, 0, 0]), abs=1e-12)
+
+
+def test_an_axis_that_becomes_wrong_stops_the_run_where_it_does():
+    """The rule is at fault, not the objective, and the last good iteration is left behind."""
+    import numba
+
+    method = ml.heavy_ball.after(ml.centralize)(lr=0.1, axis=lambda k: k)
+
+    def bowl(w, g):
+        f = 0.0
+        for i in range(w.shape[0]):
+            for j in range(w.shape[1]):
+                g[i, j] = w[i, j]
+                f += 0.5 * w[i, j] * w[i, j]
+        return f
+
+    found = []
+    for f in (bowl, numba.njit(bowl)):
+        with pytest.raises(ValueError, match="axis") as caught:
+            ml.minimize(f, W0[:2, :, 0, 0], method)
+        assert not any("raised by the objective" in note for note in caught.value.__notes__)
+        found.append(caught.value.result)
+    for r in found:
+        assert (r.nit, r.nfev, r.status) == (1, 2, ml.Status.RAISED)
+        assert np.array_equal(r.x, found[0].x) and np.array_equal(r.jac, r.x)
+        assert r.history.k.tolist() == [0, 1]
 
 
 def compiled_bowl():

@@ -134,6 +134,12 @@ def test_compare_writes_a_profile(capsys, tmp_path):
     assert b"<svg" in plot.read_bytes()
 
 
+def test_a_figure_of_too_many_problems_is_refused_before_anything_runs(capsys, monkeypatch):
+    monkeypatch.setattr("momentumlab.cli.compare", lambda *args, **options: pytest.fail("it ran"))
+    assert main(["compare", "classics", "--rule", "pid", "--plot", "race.png"]) == 2
+    assert "18 problems are too many for one figure, which has a column for each" in capsys.readouterr().err
+
+
 def test_a_rule_of_ones_own_goes_through_every_door(mine, capsys):
     import numpy as np
     from scipy.optimize import minimize

@@ -50,6 +50,12 @@ def test_labels_and_failures():
     assert not found.converged
 
 
+def test_a_collection_is_run_by_its_name():
+    name = "more_garbow_hillstrom_unconstrained"
+    found = ml.compare([name, "booth"], [ml.gradient_descent(lr=1e-9)], maxiter=1, repeats=1)
+    assert [run.problem.name for run in found.runs] == [*ml.problems(name), "booth"]
+
+
 def test_mistakes_are_found_before_anything_runs():
     with pytest.raises(ValueError, match="did you mean 'rosenbrock'"):
         ml.compare(["beale", "rosenbrok"], [ml.pid()])
@@ -318,6 +324,40 @@ def test_costs(race):
     costs = failed.costs()
     assert costs["heavy_ball(lr=1)"] == [np.inf, np.inf]
     assert costs["pid()"] == [failed.runs[1].result.nfev, np.inf]
+
+
+def test_a_run_that_starts_at_the_minimiser_costs_one_iteration():
+    there = ml.Problem("there", BOWL, [0.0, 0.0], jac=True)
+    found = ml.compare([there, "mccormick"], [ml.pid(), ml.heavy_ball()], repeats=1)
+    assert [run.result.nit for run in found.runs[:2]] == [0, 0]
+    assert found.costs("iterations") == {"pid()": [1, 33], "heavy_ball()": [1, 284]}
+    assert 0 < found.costs("seconds")["pid()"][0] < 1
+    assert found.performance_profile("iterations")["heavy_ball()"].steps.tolist() == [1, 284 / 33]
+
+
+def nowhere(n):
+    """A problem whose f is not finite."""
+    return ml.Problem("nowhere", lambda x: (np.nan, x), np.ones(n), jac=True, minimizers=(np.zeros(n),))
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_problem_that_is_not_finite_at_its_start_leaves_the_others_be(n):
+    good = ml.compare("mccormick", [ml.pid(), ml.heavy_ball()], repeats=1)
+    bad = ml.compare(nowhere(n), [ml.pid(), ml.heavy_ball()], repeats=1)
+    for runs in (good.runs + bad.runs, bad.runs + good.runs):
+        both = ml.Comparison(runs)
+        assert len(both.table().splitlines()) == 2 + 4
+        for profile in ("performance_profile", "data_profile"):
+            alone, beside = getattr(good, profile)(), getattr(both, profile)()
+            assert {m: p.steps.tolist() for m, p in beside.items()} == {m: [*p.steps, np.inf] for m, p in alone.items()}
+        figure = both.plot()
+        drawn = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+        assert [text.get_text() for text in drawn["nowhere"].texts] == ["not finite at the start"]
+        assert len(drawn["mccormick"].lines) == 4  # two paths, the start, the minimisers
+        assert len(figure.legends[0].get_texts()) == 2
+    assert [*panels(bad.plot_convergence("nowhere"))] == [LEAST, GRADIENT]
+    assert not np.isfinite(bad.data_profile()["pid()"].steps).any()
+    matplotlib.pyplot.close("all")
 
 
 def test_what_was_interrupted_is_left_out(race):

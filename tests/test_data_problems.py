@@ -172,6 +172,14 @@ def test_compiled_and_python_regressions_agree():
             assert g == pytest.approx(p.grad(x), rel=1e-12, abs=1e-14)
 
 
+@pytest.mark.parametrize("name", ["logistic", "logistic, sparse", "synthetic_logistic"])
+def test_far_out_the_curvature_of_logistic_is_the_ridge(name):
+    """Large margins, of which some are a thousandth of the others, leave nothing of the loss's own."""
+    p = REGRESSIONS[name]
+    for x in np.random.default_rng(0).standard_normal((5, p.dim)):
+        assert np.linalg.eigvalsh(p.hess(1e6 * x)) == pytest.approx([p.mu] * p.dim, rel=1e-12)
+
+
 def test_synthetic_data_are_drawn_as_described():
     p, rng = ml.problem("synthetic_logistic"), np.random.default_rng(0)
     rows, direction, noise = rng.standard_normal((200, 20)), rng.standard_normal(20), rng.standard_normal(200)
@@ -385,6 +393,10 @@ def test_variances_of_averages_of_noise():
         assert average[-1].var() == pytest.approx(4 * variance, rel=5 * np.sqrt(2 / many))
 
 
+def test_the_drift_starts_at_one():
+    assert drift(3, 2.0, 0.0, 0).tolist() == [[2.0], [4.0], [6.0]]
+
+
 def biases(gradients):
     m, n = averages(gradients)
     whole = (1 - BETA ** np.arange(1, len(gradients) + 1))[:, None] * gradients
@@ -398,6 +410,17 @@ def test_the_bias_is_that_of_an_average_times_beta_but_for_a_transient():
     t = np.arange(1, 41)[:, None]
     transient = (1 - BETA) * BETA**t * (gradients - gradients[0])
     assert zeta[1:] == pytest.approx((BETA * xi + transient)[1:], abs=1e-14)
+
+
+def test_biases_are_their_sums():
+    """ξₜ = (1 − β) Σ βᵗ⁻ⁱ(gᵢ − gₜ) over i < t; ζₜ has weights β times those, and no i = 1."""
+    g = np.random.default_rng(0).standard_normal((40, 3))
+    xi, zeta = biases(g)
+    for t in range(2, 41):
+        i = np.arange(1, t)
+        terms = (1 - BETA) * BETA ** (t - i)[:, None] * (g[: t - 1] - g[t - 1])
+        assert xi[t - 1] == pytest.approx(terms.sum(axis=0), abs=1e-14)
+        assert zeta[t - 1] == pytest.approx(BETA * terms[1:].sum(axis=0), abs=1e-14)
 
 
 def test_the_bias_may_be_larger_than_that_of_an_average():
@@ -487,10 +510,18 @@ def test_amsgrads_regret_is_that_of_reference(C, point, value):
     assert (last, found) == pytest.approx((point, value), abs=5e-6)
 
 
+MILDER = [r.then(ml.into_box)(lr=lambda k: 0.1 / k**0.5, beta1=0.9, beta2=0.99) for r in (ml.adam, ml.amsgrad)]
+
+
 @pytest.mark.slow
-def test_the_milder_losses_part_adam_from_amsgrad():
-    options = dict(lr=lambda k: 0.1 / k**0.5, beta1=0.9, beta2=0.99)
-    adam, amsgrad = (rule.then(ml.into_box)(**options) for rule in (ml.adam, ml.amsgrad))
-    assert regret(reddi_mild(), adam, 1_000_000)[1] == pytest.approx(0.952, abs=5e-4)
-    assert regret(reddi_mild(), amsgrad, 1_000_000)[1] == pytest.approx(-0.341, abs=5e-4)
-    assert regret(reddi_random(0), adam, 1_000_000)[1] > 0
+@pytest.mark.parametrize(("steps", "means"), [(1_000_000, (0.952, -0.341)), (5_000_000, (0.990, -0.470))])
+def test_the_milder_losses_part_adam_from_amsgrad(steps, means):
+    for method, mean in zip(MILDER, means, strict=True):
+        assert regret(reddi_mild(), method, steps)[1] == pytest.approx(mean, abs=5e-4)
+
+
+@pytest.mark.slow
+def test_random_losses_part_adam_from_amsgrad():
+    """In the mean, which AMSGrad brings down from Adam's 0.996 to 0.335; below 0 it does not get in so many losses."""
+    adam, amsgrad = (regret(reddi_random(0), method, 1_000_000)[1] for method in MILDER)
+    assert 0 < amsgrad < adam

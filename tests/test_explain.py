@@ -8,6 +8,7 @@ import pytest
 import momentumlab as ml
 from momentumlab import rules
 from momentumlab.cli import main
+from momentumlab.ops import where
 
 sp = pytest.importorskip("sympy")
 
@@ -62,6 +63,44 @@ def test_a_bound_method_shows_what_was_bound():
     assert "0.5" in text
     assert "found by" not in text
     assert "found by Backtracking(first=8.0)" in str(ml.explain(ml.pid(search=ml.Backtracking(first=8.0))))
+
+
+@pytest.mark.parametrize("name", rules.__all__)
+def test_its_tunings_are_the_rules(name):
+    """With μ = 1 and L = 7 put in, last."""
+    rule, explained = getattr(rules, name), ml.explain(name)
+    found, constants = explained.tuning, {sp.Symbol("mu", positive=True): 1, sp.Symbol("L", positive=True): 7}
+    assert len(found) == len(rule.tuning)
+    tuned = dict(rule.tuned(mu=1, L=7).bound) if found else {}
+    values = {n: float(found[explained.symbols[n]].subs(found).subs(found).subs(constants)) for n in tuned}
+    assert values == pytest.approx(tuned, rel=1e-12)
+
+
+def test_a_page_shows_the_tuning():
+    text = str(ml.explain("heavy_ball"))
+    assert "tuned, for μ and L, to" in text
+    assert "(√L - √μ)" in text
+    assert "tuned" not in str(ml.explain("adam"))
+
+
+def test_a_rule_without_a_docstring_has_a_page():
+    @ml.rule
+    def plain(x, g, /, lr=0.1):
+        return x - lr * g
+
+    assert str(ml.explain(plain)).startswith("plain\n\n\nOne step")
+
+
+def test_a_rule_that_asks_whether_numbers_are_equal_is_refused():
+    """To SymPy v == 0 is False, as a symbol is not a number; what the rule does where v is 0 would be lost."""
+
+    @ml.rule
+    def restarts(x, g, v=0.0, /, lr=0.1):
+        v = where(v == 0, g, v)
+        return x - lr * v, v
+
+    with pytest.raises(TypeError, match="restarts asks whether numbers are equal"):
+        str(ml.explain(restarts))
 
 
 def test_new_values_are_used_where_they_are_known():

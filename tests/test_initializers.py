@@ -129,6 +129,11 @@ def forward_relu(layer):
     return 5 / (512 * 256) + 5 * (layer - 1) / 512
 
 
+def forward_leaky(layer, a=0.2):
+    """The same behind a leaky ReLU, whose squares have relative variance 6(1 + a⁴)/(1 + a²)² − 1."""
+    return 5 / (512 * 256) + (6 * (1 + a**4) / (1 + a**2) ** 2 - 1) * (layer - 1) / 512
+
+
 def forward_linear(layer):
     """The same without one: 2/512 at each layer, over the inputs' number of directions, which shrinks with depth."""
     directions = [1 / 256 + 1 / 512 + before / 512 for before in range(layer)]
@@ -139,6 +144,7 @@ def forward_linear(layer):
     ("nonlinearity", "act", "scale", "variance"),
     [
         ("relu", lambda z: np.maximum(z, 0), 2.0, forward_relu),
+        ("leaky_relu", lambda z: np.where(z > 0, z, 0.2 * z), 2 / 1.04, forward_leaky),
         ("linear", lambda z: z, 1.0, forward_linear),
     ],
 )
@@ -153,7 +159,7 @@ def test_signals_keep_their_scale_through_thirty_layers(nonlinearity, act, scale
         rng = np.random.default_rng(seed)
         x, seen = rng.standard_normal((512, 256)), []
         for layer in range(1, 31):
-            z = x @ kaiming_normal((512, x.shape[1]), nonlinearity=nonlinearity, rng=rng).T
+            z = x @ kaiming_normal((512, x.shape[1]), nonlinearity=nonlinearity, slope=0.2, rng=rng).T
             x = act(z)
             if layer in (1, 10, 30):
                 seen.append(math.log(np.mean(z * z) / scale) ** 2 / variance(layer))
@@ -181,6 +187,15 @@ def test_gradients_keep_their_scale_by_the_other_fan():
         for w, gate in zip(layers[::-1], open_gates[::-1], strict=True):
             delta = (delta * gate) @ w
         assert abs(math.log(np.mean(delta * delta) / factor)) < allowed < math.log(8)
+
+
+@pytest.mark.parametrize("draw", [kaiming_uniform, kaiming_normal])
+def test_defaults_are_those_of_reference(draw):
+    """For ReLU, forward; where ReLU leaks, by a hundredth."""
+    assert np.array_equal(draw(DENSE, rng=0), draw(DENSE, mode="fan_in", nonlinearity="relu", rng=0))
+    leaky = draw(DENSE, nonlinearity="leaky_relu", rng=0)
+    assert np.array_equal(leaky, draw(DENSE, nonlinearity="leaky_relu", slope=0.01, rng=0))
+    assert gain("leaky_relu") == gain("leaky_relu", 0.01)
 
 
 def test_draws_follow_scipys_convention():

@@ -139,6 +139,33 @@ def test_evaluations_are_counted_truthfully():
     assert r.nfev == r.njev == r.nit + 2  # the start, and the confirmation of success
 
 
+@pytest.mark.parametrize(
+    ("problem", "method", "options"),
+    [
+        ("beale", ml.heavy_ball(lr=0.005), {}),
+        ("beale", ml.heavy_ball(), {}),
+        ("rosenbrock", ml.heavy_ball(lr=1e-5), dict(tol=0, maxiter=5000)),
+        ("rosenbrock", ml.heavy_ball(), {}),  # which ends between two rows
+    ],
+)
+def test_history_counts_evaluations_truthfully(problem, method, options):
+    """Until each of its rows, in both loops, also once rows were dropped; not the one that confirms a success."""
+    p, calls, until = ml.problem(problem), 0, []
+
+    def counting(x, g):
+        nonlocal calls
+        calls += 1
+        return p.f(x, g)
+
+    steps = ml.iterate(counting, p.x0, method)
+    for r in (ml.minimize(p, method=method, **options), ml.minimize(p.f, p.x0, method, **options)):
+        while len(until) <= r.nit:
+            next(steps)
+            until.append(calls)
+        assert np.array_equal(r.history.nfev, np.array(until)[r.history.k])
+        assert r.nfev == until[r.nit] + r.success == until[-1] + (not options)
+
+
 def test_user_functions_get_copies_and_may_keep_or_reuse_arrays():
     kept, buffer = [], np.empty(2)
 
@@ -356,8 +383,21 @@ def test_compiled_functions_that_reach_beyond_x_are_refused():
         g[2] = 1.0
         return x[0]
 
-    with pytest.raises(IndexError, match="written_beyond reaches beyond x, which has 2 components"):
-        ml.minimize(written_beyond, [0.0, 1.0], HB)
+    for arguments in ((written_beyond, [0.0, 1.0]), (ml.Problem("mine", written_beyond, [0.0, 1.0]),)):
+        with pytest.raises(IndexError, match="written_beyond reaches beyond x, which has 2 components"):
+            ml.minimize(*arguments, method=HB)
+
+
+def test_compiled_functions_of_another_number_of_dimensions_are_refused():
+    @numba.njit
+    def of_matrices(w, g):
+        g[:, :] = w
+        return w[0, 0]
+
+    assert ml.minimize(of_matrices, np.eye(2), HB, maxiter=3).nit == 3
+    for x0, extent in ([1.0, 2.0], "vectors x and g"), (np.ones((1, 2, 2)), r"x and g of shape \(1, 2, 2\)"):
+        with pytest.raises(TypeError, match=rf"of_matrices does not compile as f\(x, g\) -> float of {extent}: "):
+            ml.minimize(of_matrices, x0, HB)
 
 
 def test_compiled_gradients_of_another_size_are_refused():

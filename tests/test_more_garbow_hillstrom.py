@@ -259,6 +259,23 @@ def test_python_raises_no_more_than_compiled_code(name):
             assert np.array_equal(g, p.grad(x), equal_nan=True)
 
 
+T10 = np.arange(1, 11) / 11
+X0 = {
+    **{1: [-1.2, 1], 2: [0.5, -2], 3: [0, 1], 4: [1, 1], 5: [1, 1], 6: [0.3, 0.4], 7: [-1, 0, 0], 8: [1, 1, 1]},
+    **{9: [0.4, 1, 0], 10: [0.02, 4000, 250], 11: [5, 2.5, 0.15], 12: [0, 10, 20], 13: [3, -1, 0, 1]},
+    **{14: [-3, -1, -3, -1], 15: [0.25, 0.39, 0.415, 0.39], 16: [25, 5, -5, -1], 17: [0.5, 1.5, -1, 0.01, 0.02]},
+    **{18: [1, 2, 1, 1, 1, 1], 19: [1.3, 0.65, 0.65, 0.7, 0.6, 3, 5, 7, 2, 4.5, 5.5], 20: 6 * [0]},
+    **{21: 5 * [-1.2, 1], 22: 3 * [3, -1, 0, 1], 23: [1, 2, 3, 4], 24: 4 * [0.5], 25: 1 - np.arange(1, 11) / 10},
+    **{26: 10 * [0.1], 27: 10 * [0.5], 28: T10 * (T10 - 1), 29: T10 * (T10 - 1), 30: 10 * [-1], 31: 10 * [-1]},
+    **{32: 10 * [1], 33: 10 * [1], 34: 10 * [1], 35: np.arange(1, 9) / 9},
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_starts_are_those_of_the_paper(number):
+    assert made(NUMBERS[number], {}).x0 == pytest.approx(X0[number], rel=1e-14, abs=1e-16)
+
+
 STARTS = {
     **{1: "24.2", 2: "400.5", 3: "1.13526", 5: "14.2031", 6: "4171.31", 7: "2500", 8: "41.6817", 9: "3.88811e-6"},
     **{10: "1.69361e9", 11: "12.1107", 12: "1031.15", 13: "215", 14: "19192", 15: "5.31317e-3", 16: "7.92669e6"},
@@ -418,6 +435,13 @@ def test_what_is_known_depends_on_n():
 # ------------------------------------------------------------------ particular problems
 
 
+def test_the_boundary_value_problem_and_the_integral_equation_have_one_solution():
+    """Both say u″ = (u + t + 1)³/2 with u(0) = u(1) = 0, to the same order in h."""
+    p, q = made("discrete_boundary_value", {}), made("discrete_integral_equation", {})
+    assert p.minimizers[0] == pytest.approx(q.minimizers[0], abs=1e-15)
+    assert np.abs(q.grad(p.minimizers[0])).max() < 1e-15 < np.abs(p.minimizers[0]).max()
+
+
 def test_helical_valley_where_the_first_variable_is_zero():
     p, g = made("helical_valley", {}), np.empty(3)
     for x2 in (0.5, -0.5):
@@ -502,8 +526,8 @@ def test_numbers_and_the_collection():
         p = made(name, {})
         assert p.name == name
         assert p.source.endswith(f"(1981) 17, problem {number}") or number in (1, 5)
-    assert len(set(UNCONSTRAINED)) == 18 and set(UNCONSTRAINED) < set(NUMBERS)
-    assert [NUMBERS[k] for k in UNCONSTRAINED[:3]] == ["helical_valley", "biggs_exp6", "gaussian"]
+    assert UNCONSTRAINED == (7, 18, 9, 3, 12, 25, 20, 23, 24, 4, 16, 11, 26, 21, 22, 5, 14, 35)
+    assert list(ml.problems("more_garbow_hillstrom_unconstrained")) == [NUMBERS[k] for k in UNCONSTRAINED]
 
 
 @pytest.mark.parametrize(

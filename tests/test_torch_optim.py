@@ -112,6 +112,7 @@ def test_clipping_is_torchs():
         (ml.adadelta, "Adadelta", dict(beta2="rho")),
         (ml.rmsprop, "RMSprop", dict(beta2="alpha")),
         (ml.adam, "Adam", {}),
+        (ml.amsgrad, "Adam", {}),
         (ml.radam, "RAdam", {}),
         (ml.adamw, "AdamW", {}),
     ],

@@ -11,6 +11,7 @@ A rule with its hyperparameters bound, ``heavy_ball(lr=0.1)``, is a `Method`.
 """
 
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -204,6 +205,12 @@ class Rule:
     def _tables(self) -> dict[Any, np.ndarray]:
         return {}
 
+    @cached_property
+    def _read(self) -> frozenset[str]:
+        """The hyperparameters that a step reads: those named in its lines, and the measured ones."""
+        measured = {n for n, kind in self.kinds.items() if kind == "measured"}
+        return frozenset(measured | set(re.findall(r"\bh_(\w+)", "\n".join(trace.step_lines(self)))))
+
     # -------------------------------------------------------------- rules made from it
 
     def starting(self, **slots: Any) -> "Rule":
@@ -252,7 +259,7 @@ class Rule:
             what = "the iteration" if taken[0] == "k" else "a vector"
             raise TypeError(f"{self.name}: {taken[0]} is {what}, not a hyperparameter; it has {self.ranges}")
         merged = {**self.hyper, **hyper}
-        used, left = set(), {*self.args, *(a for t in (*self.before, *self.behind) for a in t.args)}
+        used, left = set(), set(self._read)
         while left:
             name = left.pop()
             used.add(name)

@@ -482,7 +482,6 @@ def test_minimisers_take_the_shape_of_the_start():
     assert m.tolist() == [[0, 1, 2], [0, 1, 2]]
 
 
-@pytest.mark.xfail(strict=True, reason="its function is compiled for vectors, then taken for one of matrices")
 def test_a_problem_of_matrices_is_compiled_at_its_first_use():
     p = ml.Problem("rows", rows_apart, np.ones((2, 3)), compile=True, **BOWLS)
     r, by_numpy = ml.minimize(p, method=ml.nesterov()), ml.minimize(rows_apart, p.x0, ml.nesterov())

@@ -122,5 +122,5 @@ def test_defaults_are_torchs(rule, name, renamed):
     defaults = getattr(torch.optim, name)([torch.zeros(1)]).defaults
     defaults |= dict(zip(("beta1", "beta2"), defaults.get("betas", ()), strict=False))
     shared = [n for n in ("beta1", "beta2", "eps", "weight_decay") if n in rule.hyper]
-    for n in [*shared, *(["lr"] if rule is not ml.gradient_descent else [])]:
+    for n in ["lr", *shared]:
         assert rule.hyper[n] == defaults[renamed.get(n, n)], n

@@ -170,8 +170,9 @@ class Problem:
             return Objective(self.f, self.jac, shape=self.x0.shape)
         from ..compiled import objective
 
-        shape = self.x0.shape
-        return Objective(objective(self.f, shape), shape=shape) if len(shape) > 1 else Objective(objective(self.f))
+        exact = Objective(self.f, shape=self.x0.shape)
+        exact.native = objective(self.f, self.x0.shape if self.x0.ndim > 1 else ())
+        return exact
 
     def point(self, x: Any) -> np.ndarray:
         """x as an array of the problem's shape, or ValueError."""

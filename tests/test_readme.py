@@ -53,9 +53,11 @@ def test_a_rule_of_ones_own_runs(tmp_path):
 
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("momentumlab")])
 def test_the_commands_run(line, tmp_path):
+    if "--explain" in line:
+        pytest.importorskip("sympy")
     (tmp_path / "mine.py").write_text(MINE)
     out = subprocess.run(
-        [sys.executable, "-m", *line.split()],
+        [sys.executable, "-m", *line.partition("#")[0].split()],
         cwd=tmp_path,
         capture_output=True,
         text=True,

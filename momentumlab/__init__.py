@@ -1,6 +1,6 @@
 """Momentum methods for smooth optimisation: every rule written once, run anywhere, analysed as it runs."""
 
-from . import initializers
+from . import initializers, rules, transforms
 from .averages import effective_window, ewa
 from .compare import Comparison, compare
 from .explain import explain
@@ -31,3 +31,43 @@ from .transform import Transform, transform
 from .transforms import *
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Backtracking",
+    "compare",
+    "Comparison",
+    "data_profile",
+    "drift",
+    "effective_window",
+    "ewa",
+    "explain",
+    "finite_sum",
+    "GRADIENT",
+    "History",
+    "iterate",
+    "kd_from_damping",
+    "least_squares",
+    "load",
+    "logistic",
+    "Method",
+    "minimize",
+    "noisy",
+    "performance_profile",
+    "POINT",
+    "Problem",
+    "problem",
+    "problems",
+    "recurrence",
+    "reddi",
+    "reddi_mild",
+    "reddi_random",
+    "Result",
+    "Rule",
+    "rule",
+    "Status",
+    "Transform",
+    "transform",
+    "initializers",
+]
+__all__ += rules.__all__
+__all__ += transforms.__all__

@@ -175,11 +175,11 @@ def _compare(arguments: argparse.Namespace) -> int:
 
         _understood(check_columns, len(chosen))
     comparison = _understood(compare, chosen, methods, **_limits(arguments))
+    print(comparison.table("json" if arguments.json else "csv" if arguments.csv else "markdown").rstrip())
     if arguments.plot is not None:
         _save(_understood(comparison.plot), "--plot", arguments.plot)
     if arguments.profile is not None:
         _save(comparison.plot_performance_profile(), "--profile", arguments.profile)
-    print(comparison.table("json" if arguments.json else "csv" if arguments.csv else "markdown").rstrip())
     return 0 if comparison.converged else 1
 
 
@@ -257,7 +257,7 @@ def _loaded(name: str) -> Rule | Method:
     except (FileNotFoundError, ValueError) as error:
         raise Usage(str(error)) from error
     except (Exception, SystemExit) as error:  # whatever the user's file does
-        raise Usage(f"--rule {name}: {type(error).__name__}: {error}") from error
+        raise Usage(f"{name}: {type(error).__name__}: {error}") from error
 
 
 def _pairs(owner: str, words: list[str]) -> dict[str, Any]:

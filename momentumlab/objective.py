@@ -32,24 +32,33 @@ class Objective:
         Further arguments of `fun` and `jac`.
     shape : tuple of int
         Of x.
+    native : callable or None
+        ``f(x, g)`` of flat vectors for the compiled loop; found where everything is compiled and there are no `args`.
 
     Attributes
     ----------
-    native : callable or None
-        ``f(x, g)`` of flat vectors for the compiled loop, where everything is compiled and there are no `args`.
     nfev, njev : int
         Evaluations so far.
     """
 
-    def __init__(self, fun: Callable, jac: Any = None, args: tuple = (), shape: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        fun: Callable,
+        jac: Any = None,
+        args: tuple = (),
+        shape: tuple[int, ...] = (),
+        native: Callable | None = None,
+    ) -> None:
         if not callable(fun):
             raise TypeError(f"fun = {short(fun)} is not callable; give a function of x, a Problem or the name of one")
         self.args, self.shape = args if isinstance(args, tuple) else (args,), shape
         self.nfev = self.njev = 0
-        self.native: Callable | None = None
+        self.native = native
         self._fun, self._jac = fun, jac
         compiled = is_compiled(fun) and not self.args
-        if jac is None and _writes_gradient(fun, len(self.args)):
+        if native is not None:
+            self._both = self._written
+        elif jac is None and _writes_gradient(fun, len(self.args)):
             self._both = self._written
             if compiled:
                 self._go_native(fun)
@@ -177,18 +186,18 @@ def locate(error: Exception, x: np.ndarray) -> None:
             error.add_note(f"raised by the objective at x = {x}")
 
 
-def start(x0: Any) -> np.ndarray:
+def start(x0: Any, name: str = "x0") -> np.ndarray:
     """x0 as a fresh array of float64, or a sentence on what is wrong with it."""
     try:
         x = _reals(x0)
     except TypeError:
-        raise TypeError(f"x0 = {short(x0)} is not an array of real numbers") from None
+        raise TypeError(f"{name} = {short(x0)} is not an array of real numbers") from None
     x = np.atleast_1d(x)
     if x.size == 0:
-        raise ValueError("x0 is empty; it needs at least one component")
+        raise ValueError(f"{name} is empty; it needs at least one component")
     if not np.isfinite(x).all():
         i = tuple(np.argwhere(~np.isfinite(x))[0].tolist())
-        raise ValueError(f"x0[{', '.join(map(str, i))}] = {x[i]}; every component must be finite")
+        raise ValueError(f"{name}[{', '.join(map(str, i))}] = {x[i]}; every component must be finite")
     return x
 
 

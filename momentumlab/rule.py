@@ -207,9 +207,9 @@ class Rule:
 
     @cached_property
     def _read(self) -> frozenset[str]:
-        """The hyperparameters that a step reads: those named in its lines, and the measured ones."""
-        measured = {n for n, kind in self.kinds.items() if kind == "measured"}
-        return frozenset(measured | set(re.findall(r"\bh_(\w+)", "\n".join(trace.step_lines(self)))))
+        """The hyperparameters that a step reads, whatever they are functions of."""
+        plain = replace(self, hyper=dict.fromkeys(self.hyper, 0.0))
+        return frozenset(re.findall(r"\bh_(\w+)", "\n".join(trace.step_lines(plain))))
 
     # -------------------------------------------------------------- rules made from it
 
@@ -268,11 +268,9 @@ class Rule:
             if name not in used and name not in self.hyper:
                 raise TypeError(f"{self.name}: {unknown('hyperparameter', name, self.hyper)}; ranges: {self.ranges}")
             if name not in used:
-                asked = [n for n, v in self.hyper.items() if callable(v) and name in arguments(v)]
-                raise TypeError(
-                    f"{self.name}: {name} = {short(hyper[name])} has no effect, as {' and '.join(asked) or 'nothing'}, "
-                    "which would ask for it, is given too"
-                )
+                asked = [n for n in hyper if callable(self.hyper.get(n)) and name in arguments(self.hyper[n])]
+                why = f"as {' and '.join(asked)}, which would ask for it, is given too" if asked else "nothing reads it"
+                raise TypeError(f"{self.name}: {name} = {short(hyper[name])} has no effect: {why}")
 
     def after(self, t: Transform) -> "Rule":
         """First the transform of the gradient, then the rule.
@@ -302,6 +300,7 @@ class Rule:
         """The same rule under a name, a paragraph and a tuning of its own."""
         if not isinstance(tuned, (Mapping, NoneType)):
             raise TypeError(f"{self.name}.named: tuned = {short(tuned)}; give a mapping from hyperparameters")
+        _check_tuning(f"{self.name}.named", tuned or {}, self.hyper)
         if not isinstance(name, str) or not isinstance(doc, str):
             raise TypeError(f"{self.name}.named({short(name)}, {short(doc)}): give a name and a sentence, two texts")
         return replace(self, name=name, doc=doc, tuning=dict(tuned or {}), origin=("named", self, (name, doc, tuned)))
@@ -481,15 +480,13 @@ def _declared(step: Callable, tuned: Mapping[str, Any]) -> Rule:
     name = step.__name__
     try:
         point, fixed, hyper = _signature(step)
-        for n, f in tuned.items():
-            if strange := [a for a in (arguments(f) if callable(f) else ()) if a not in {"mu", "L", *hyper, *tuned}]:
-                raise TypeError(f"the tuning of {n} asks for {strange[0]!r}; it may ask for mu, L, {', '.join(hyper)}")
     except (TypeError, ValueError) as error:
         raise TypeError(f"rule {name}: {error}") from None
     slots = {p.name: p.default for p in fixed if p.default is not Parameter.empty}
     inputs = tuple(p.name for p in fixed if p.default is Parameter.empty)
     for slot, start in slots.items():
         _check_start(name, slot, start)
+    _check_tuning(f"rule {name}", tuned, hyper)
     bare = Rule(step, name, cleandoc(step.__doc__ or ""), point, inputs, slots, {}, tuple(hyper), dict(tuned))
     return _check(replace(bare, hyper=_values(bare, hyper)))
 
@@ -537,6 +534,14 @@ def _check(r: Rule) -> Rule:
         returns = ", ".join(f"the new {n}" for n in (r.point, *r.slots))
         raise TypeError(f"rule {r.name} returns {len(results)} values; it must return {1 + len(r.slots)}: {returns}")
     return r
+
+
+def _check_tuning(owner: str, tuned: Mapping[str, Any], hyper: Mapping[str, Any]) -> None:
+    asked = {a for f in tuned.values() if callable(f) for a in arguments(f)}
+    if strange := [n for n in tuned if n not in {*hyper, *asked}]:
+        raise TypeError(f"{owner}: the tuning of {strange[0]} is of no hyperparameter; there are {', '.join(hyper)}")
+    if strange := [a for a in asked if a not in {"mu", "L", *hyper, *tuned}]:
+        raise TypeError(f"{owner}: the tuning asks for {strange[0]!r}; it may ask for mu, L, {', '.join(hyper)}")
 
 
 def _check_start(owner: str, slot: str, start: Any) -> None:

@@ -6,27 +6,31 @@ hyperparameters, numbers or functions of the iteration k (from 1) and of each ot
 theory sets them to on μ-strongly convex, L-smooth functions.
 """
 
+from typing import Any
+
 from .hyper import recurrence
 from .ops import maximum, sqrt, where
-from .rule import GRADIENT, POINT, Rule, rule
+from .rule import GRADIENT, POINT, rule
 from .transforms import decoupled, decoupled_schedule
 
 
-def average(m, g, beta):
+def average(m: Any, g: Any, beta: Any) -> Any:
     """What m becomes when g enters an exponentially weighted average: βm + (1 − β)g."""
     return beta * m + (1 - beta) * g
 
 
-def contraction(mu, L):
+def contraction(mu: Any, L: Any) -> Any:
     """(√κ − 1)/(√κ + 1), the best rate of a first-order method on quadratics (Polyak 1964)."""
     return (sqrt(L) - sqrt(mu)) / (sqrt(L) + sqrt(mu))
 
 
-def polyak_lr(mu, L):
+def polyak_lr(mu: Any, L: Any) -> Any:
+    """Heavy ball's best step size on quadratics (Polyak 1964)."""
     return 4 / (sqrt(L) + sqrt(mu)) ** 2
 
 
-def polyak_beta(mu, L):
+def polyak_beta(mu: Any, L: Any) -> Any:
+    """Heavy ball's best momentum on quadratics (Polyak 1964)."""
     return contraction(mu, L) ** 2
 
 
@@ -167,7 +171,7 @@ def rsgdm(x, g, m=0.0, z=0.0, g_prev=GRADIENT, /, lr=0.01, beta=0.9):
     return x - lr * (m + beta * z), m, z, g
 
 
-def kd_from_damping(lr, zeta):
+def kd_from_damping(lr: float, zeta: float) -> float:
     """The K_d of `pid_ema` at which the loop it was designed on is damped by ζ: K_d = (1 + r)²/(4rζ²).
 
     The loop closes r + r/s + K_d s around an integrator, where r is the step size (after An et al. 2018).
@@ -230,7 +234,7 @@ def rmsprop_momentum(x, g, s=0.0, b=0.0, /, lr=0.01, beta=0.9, beta2=0.99, eps=1
     return x - lr * b, s, b
 
 
-def deviation(s, g_mean):
+def deviation(s: Any, g_mean: Any) -> Any:
     """√(E g² − (E g)²), where rounding must not make it the root of a negative number."""
     return sqrt(maximum(s - g_mean * g_mean, 0.0))
 
@@ -250,12 +254,12 @@ def rmsprop_centered_momentum(x, g, s=0.0, g_mean=0.0, b=0.0, /, lr=0.01, beta=0
     return x - lr * b, s, g_mean, b
 
 
-def unbias1(k, beta1):
+def unbias1(k: Any, beta1: Any) -> Any:
     """What undoes the zero start of an average of gradients."""
     return 1 - beta1**k
 
 
-def unbias2(k, beta2):
+def unbias2(k: Any, beta2: Any) -> Any:
     """What undoes the zero start of an average of their squares."""
     return 1 - beta2**k
 
@@ -283,7 +287,7 @@ amsgrad_paper = amsgrad.having(c1=1.0, c2=1.0).named(
 )
 
 
-def rectification(k, beta2, threshold):
+def rectification(k: Any, beta2: Any, threshold: Any) -> Any:
     """√(1 − β₂ᵏ) rₖ of Liu et al. (2020) once the step's variance is tractable, ρₖ > threshold; 0 before."""
     last, left = 2 / (1 - beta2) - 1, beta2**k
     rho = last - 2 * k * left / (1 - left)
@@ -303,7 +307,7 @@ def radam(
 # ------------------------------------------------------------------ decay beside the step
 
 
-def scheduled(alpha, eta):
+def scheduled(alpha: Any, eta: Any) -> Any:
     """A step size as Loshchilov & Hutter write it: α times the multiplier η of a schedule."""
     return alpha * eta
 
@@ -327,4 +331,35 @@ adamw_paper = (
     )
 )
 
-__all__ = [name for name, value in list(globals().items()) if isinstance(value, Rule)]
+__all__ = [
+    "gradient_descent",
+    "heavy_ball",
+    "sgd",
+    "heavy_ball_ema",
+    "heavy_ball_ema_corrected",
+    "nesterov",
+    "nesterov_convex",
+    "nesterov_fista",
+    "nesterov_sgd",
+    "qhm",
+    "triple_momentum",
+    "pid",
+    "pid_ema",
+    "pid_outside",
+    "rsgdm",
+    "adagrad",
+    "adadelta",
+    "rmsprop",
+    "rmsprop_momentum",
+    "rmsprop_centered",
+    "rmsprop_centered_momentum",
+    "adam",
+    "adam_eps_inside",
+    "amsgrad",
+    "amsgrad_paper",
+    "radam",
+    "sgdw",
+    "sgdw_paper",
+    "adamw",
+    "adamw_paper",
+]

@@ -1,7 +1,7 @@
 """Pointwise transforms: composed with a rule, by `after` or `then`, each makes a rule."""
 
 from .ops import maximum, minimum, norm, slice_mean
-from .transform import Transform, transform
+from .transform import transform
 
 
 @transform
@@ -54,4 +54,13 @@ def centralize_step(
     return x_next - mean
 
 
-__all__ = [name for name, value in list(globals().items()) if isinstance(value, Transform)]
+__all__ = [
+    "l2",
+    "clip_norm",
+    "clip_value",
+    "decoupled",
+    "decoupled_schedule",
+    "into_box",
+    "centralize",
+    "centralize_step",
+]

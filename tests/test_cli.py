@@ -237,3 +237,9 @@ def test_as_a_process():
     assert json.loads(out.stdout)["success"]
     out = subprocess.run([sys.executable, "-m", "momentumlab", "--version"], capture_output=True, text=True)
     assert out.stdout.strip() == __version__
+
+
+def test_a_figure_that_cannot_be_written_does_not_cost_the_table(capsys, tmp_path):
+    assert main(["compare", "beale", "--rule", "pid", "--profile", str(tmp_path / "nowhere" / "p.png")]) == 2
+    out, err = capsys.readouterr()
+    assert "| beale" in out and "there is no folder" in err

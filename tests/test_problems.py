@@ -488,3 +488,24 @@ def test_a_problem_of_matrices_is_compiled_at_its_first_use():
     assert p.objective().native is not None
     assert r.success and p.error(r.x) < 1e-12
     assert np.array_equal(r.x, by_numpy.x) and r.nit == by_numpy.nit
+
+
+def test_a_compiled_function_may_name_its_gradient_as_it_likes():
+    def bowl(x, out):
+        f = 0.0
+        for i in range(x.size):
+            out[i] = x[i] - 1.0
+            f += 0.5 * out[i] * out[i]
+        return f
+
+    p = ml.Problem("bowl", bowl, np.zeros(3), compile=True)
+    assert (p.fun([0, 0, 0]), p.grad([0, 0, 0]).tolist()) == (1.5, [-1.0, -1.0, -1.0])
+    with pytest.raises(TypeError, match="leave out jac"):
+        ml.Problem("bowl", bowl, np.zeros(3), jac=lambda x: x - 1, compile=True)
+
+
+def test_the_box_of_a_quadratic_shows_its_start_and_its_minimiser():
+    for x_star in (0.0, 50.0, [-3.0, 7.0]):
+        p = ml.problem("quadratic", n=2, x_star=x_star)
+        for a, b, (low, high) in zip(p.x0, p.minimizers[0], p.box, strict=True):
+            assert low < min(a, b) and max(a, b) < high

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -199,7 +200,7 @@ def test_defaults_with_values_in_a_function_are_left_alone():
         ),
         (lambda: ml.sgd(momentum=0.9), TypeError, "there is no hyperparameter 'momentum'; did you mean 'beta'?"),
         (lambda: ml.adam(betas=(1, 2)), TypeError, "adam: there is no hyperparameter 'betas'; did you mean 'beta1'?"),
-        (lambda: ml.sgdw_paper(lr=0.1, alpha=0.5), TypeError, "sgdw_paper: alpha = 0.5 has no effect, as lr, which"),
+        (lambda: ml.sgdw_paper(lr=0.1, alpha=0.5), TypeError, "sgdw_paper: alpha = 0.5 has no effect: as lr, which"),
         (lambda: ml.pid(kd=0.1, lr=0.1, L=3), TypeError, "there is no hyperparameter 'L'"),
         (lambda: ml.radam(threshold=0), ValueError, "radam: threshold = 0 is outside its range [4, ∞)"),
         (lambda: ml.sgd.then(ml.into_box)(lower=np.inf), ValueError, "lower = inf is outside its range [-∞, ∞)"),
@@ -509,9 +510,32 @@ def test_decoupled_decay_acts_beside_the_step_at_the_old_point():
     assert adamw.advance(x, g, rest, row)[0] == pytest.approx(plain - 0.1 * 0.5 * 2.0)
 
 
-def test_a_number_that_another_one_replaces_is_refused():
-    with pytest.raises(TypeError, match="has no effect"):
-        ml.adagrad(lr=0.1, rate=0.3)
+@pytest.mark.parametrize(
+    ("bind", "why"),
+    [
+        (lambda: ml.adagrad(lr=0.1, rate=0.3), "as rate, which would ask for it"),
+        (lambda: ml.sgd(dampening=0.1, gain=1.0), "as gain, which"),
+        (lambda: ml.heavy_ball.after(ml.clip_norm)(lr=0.1, shorten=0.5, max_norm=3), "as shorten, which"),
+        (lambda: ml.sgd.after(ml.centralize)(mean=0.0, axis=1), "as mean, which"),
+        (lambda: ml.sgd.having(gain=1.0)(dampening=0.1), "nothing reads it"),
+    ],
+)
+def test_a_number_that_another_one_replaces_is_refused(bind, why):
+    with pytest.raises(TypeError, match=f"has no effect: {why}"):
+        bind()
+
+
+@pytest.mark.parametrize(
+    ("tuned", "says"),
+    [
+        ({"lr": lambda Q: 1 / Q}, "asks for 'Q'; it may ask for mu, L, lr, beta"),
+        ({"lrr": lambda L: 1 / L}, "the tuning of lrr is of no hyperparameter; there are lr, beta"),
+        (3, "tuned = 3; give a mapping"),
+    ],
+)
+def test_a_tuning_is_checked_where_it_is_given(tuned, says):
+    with pytest.raises(TypeError, match=re.escape(says)):
+        ml.heavy_ball.named("mine", "A sentence.", tuned=tuned)
 
 
 def test_a_box_may_be_open_on_a_side():

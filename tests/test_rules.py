@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import momentumlab as ml
+from momentumlab import Rule, Transform
 
 from .runs import points
 
@@ -68,3 +69,11 @@ def test_momentum_for_convex_functions_keeps_its_bound(rule):
     k = np.arange(1, 300)
     gap = np.array([problem.fun(v) for v in x])[1:]
     assert (gap <= 2 * np.sum(x[0] ** 2) / (k + 1) ** 2).all()
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"), [(ml.rules, Rule), (ml.transforms, Transform)], ids=["rules", "transforms"]
+)
+def test_all_of_them_are_named(module, kind):
+    """`__all__` is written out for type checkers; it lists every rule or transform of the module, in its order."""
+    assert module.__all__ == [name for name, value in vars(module).items() if isinstance(value, kind)]

@@ -63,7 +63,10 @@ def stiff_quadratic_fg(x, g):
 
 
 def stiff_quadratic() -> Problem:
-    """½(x₁² + 100x₂²): a stand-in for the first function of the PMG paper, which is lost."""
+    """½(x₁² + 100x₂²), of condition number 100.
+
+    It stands in for the first function of Zhang & Yu's paper on preconditioned momentum, which is lost.
+    """
     return Problem(
         "stiff_quadratic",
         stiff_quadratic_fg,
@@ -103,7 +106,10 @@ def beale_hess(x):
 
 
 def beale() -> Problem:
-    """Σ (cᵢ − x₁(1 − x₂ⁱ))²: a stand-in for the second function of the PMG paper, which is lost."""
+    """Σ (cᵢ − x₁(1 − x₂ⁱ))², a valley that flattens outwards.
+
+    It stands in for the second function of Zhang & Yu's paper on preconditioned momentum, which is lost.
+    """
     return Problem(
         "beale",
         beale_fg,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,14 @@ class Problem:
     source : str
     compile : bool
         Whether `f` is a plain ``f(x, g)`` in Numba's subset of Python, to be compiled at its first use.
-    recipe : tuple
-        The name and options that `problem` made it from.
     sampler : callable, optional
         Where runs see samples of f: called at the start of each run, it returns a fresh function of x with the value
         ``(f, gradient)``, which that run evaluates. `fun`, `grad`, `error` and `floor` stay those of `f`.
+
+    Attributes
+    ----------
+    recipe : tuple
+        The name and options that `problem` made it from.
 
     Examples
     --------
@@ -74,8 +78,11 @@ class Problem:
             raise TypeError(f"Problem {self.name}: sampler = {short(self.sampler)} is not callable")
         if not isinstance(self.minimizers, (tuple, list)):
             raise TypeError(f"Problem {self.name}: minimizers = {short(self.minimizers)}; give a tuple of points")
-        if not isinstance(self.fstar, (int, float)):
+        if not isinstance(self.fstar, Real) or isinstance(self.fstar, bool):
             raise TypeError(f"Problem {self.name}: fstar = {short(self.fstar)}; give a number, or leave it out")
+        if self.compile and self.jac is not None:
+            raise TypeError(f"Problem {self.name}: f is compiled as f(x, g), which writes its gradient; leave out jac")
+        object.__setattr__(self, "fstar", float(self.fstar))
         object.__setattr__(self, "x0", start(self.x0))
         object.__setattr__(
             self, "minimizers", tuple(self._like_x0(f"minimizers[{i}]", m) for i, m in enumerate(self.minimizers))
@@ -170,16 +177,15 @@ class Problem:
             return Objective(self.f, self.jac, shape=self.x0.shape)
         from ..compiled import objective
 
-        exact = Objective(self.f, shape=self.x0.shape)
-        exact.native = objective(self.f, self.x0.shape if self.x0.ndim > 1 else ())
-        return exact
+        shape = self.x0.shape
+        return Objective(self.f, shape=shape, native=objective(self.f, shape if len(shape) > 1 else ()))
 
     def point(self, x: Any) -> np.ndarray:
         """x as an array of the problem's shape, or ValueError."""
         return self._like_x0("x0", x)
 
     def _like_x0(self, name: str, x: Any) -> np.ndarray:
-        x = start(x)
+        x = start(x, name)
         if x.ndim > 1 and x.shape != self.x0.shape:
             raise ValueError(f"{self.name} has variables of shape {self.x0.shape}, {name} has shape {x.shape}")
         if x.size != self.dim:

@@ -52,7 +52,7 @@ def quadratic(
         The minimiser.
     """
     n, (mu, L) = whole("quadratic", "n", n), curvature("quadratic", mu, L)
-    x_star = start(x_star)
+    x_star = start(x_star, "quadratic: x_star")
     if x_star.shape not in ((1,), (n,)):
         raise ValueError(f"quadratic: x_star has shape {x_star.shape}; it must be a number or have shape ({n},)")
     x_star = np.resize(x_star, n)
@@ -71,10 +71,18 @@ def quadratic(
         fstar=0.0,
         mu=float(eigenvalues.min()),
         L=float(eigenvalues.max()),
-        box=((-1.2, 1.2), (-1.2, 1.2)),
+        box=_box(x_star) if n == 2 else None,
         source="Polyak (1964): what heavy ball was tuned on",
         compile=True,
     )
+
+
+def _box(x_star):
+    """What shows the minimiser and the start."""
+    low, high = np.minimum(x_star, 1.0), np.maximum(x_star, 1.0)
+    margin = 1.2 * np.maximum(high - low, 1.0)
+    (left, bottom), (right, top) = (high - margin).tolist(), (low + margin).tolist()
+    return (left, right), (bottom, top)
 
 
 def _diagonal(eigenvalues, x_star):

@@ -245,7 +245,7 @@ def _normal(shape: Sequence[int], std: float, rng: Any) -> np.ndarray:
     return std * _generator(rng).standard_normal([int(n) for n in shape])
 
 
-def _generator(rng: Any) -> np.random.Generator:
+def _generator(rng: Any) -> "np.random.Generator":
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError):

@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import short
 
 
-def generator(owner: str, rng: Any) -> np.random.Generator:
+def generator(owner: str, rng: Any) -> "np.random.Generator":
     """A run's generator: a fresh one from a whole number, so that every run draws alike; a given one goes on."""
     if isinstance(rng, np.random.Generator):
         return rng
@@ -20,7 +20,7 @@ def generator(owner: str, rng: Any) -> np.random.Generator:
     )
 
 
-def batches(n: int, batch: int, rng: np.random.Generator, replace: bool) -> Iterator[np.ndarray]:
+def batches(n: int, batch: int, rng: "np.random.Generator", replace: bool) -> Iterator[np.ndarray]:
     """Indices below n without end: drawn independently, or permutation after permutation, the last batch of each short.
 
     >>> drawn = batches(5, 2, np.random.default_rng(0), replace=False)

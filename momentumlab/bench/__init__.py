@@ -22,7 +22,7 @@ GROUPS: dict[str, tuple[Callable[[], Iterator[Row]], ...]] = {
 
 
 def bench(*groups: str) -> list[Row]:
-    """Measure every row, or those of some groups; about three minutes with all peers."""
+    """Measure every row, or those of some groups; two to three minutes with all peers."""
     from tqdm import tqdm
 
     for group in groups:

@@ -220,7 +220,7 @@ def _problems(words: list[str]) -> list[Problem]:
     return [
         _problem(each, _pairs(f"problem {each}", options))
         for name, options in named
-        for each in (problems(name) if name in COLLECTIONS else [name])
+        for each in COLLECTIONS.get(name, [name])
     ]
 
 

@@ -16,6 +16,7 @@ from .errors import short, unknown
 from .method import Method
 from .minimize import as_method, minimize
 from .problems import Problem, as_problems
+from .problems.options import whole
 from .profiles import Profile, data_profile, performance_profile, values_along
 from .result import Result, Status
 from .rule import Rule
@@ -314,8 +315,7 @@ def compare(
     from tqdm import tqdm
 
     chosen = as_problems(problems if isinstance(problems, (str, Problem)) else _listed(problems))
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise ValueError(f"repeats = {short(repeats)}; it must be a whole number, 1 or larger")
+    repeats = whole("compare", "repeats", repeats)
     labelled = _labelled(methods)
     options: dict[str, Any] = dict(tol=tol, norm=norm, time_limit=time_limit)
     runs = []
@@ -350,7 +350,7 @@ def _labelled(methods: Any) -> dict[str, Method]:
 
 def _timed(p: Problem, label: str, method: Method, repeats: int, **options: Any) -> Run:
     seconds = []
-    for _ in range(max(repeats, 1)):
+    for _ in range(repeats):
         began = time.perf_counter()
         result = minimize(p, method=method, **options)
         seconds.append(time.perf_counter() - began)

@@ -74,23 +74,17 @@ def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
 def pair(fun: Callable, jac: Callable, shape: tuple[int, ...] = ()) -> Callable | None:
     """Two compiled functions, f(x) and its gradient, as one objective; None where they do not fit together."""
 
+    @njit
     def both(x, g):
         h = jac(x)
-        if h.size != g.size:
-            raise ValueError("jac returned an array of another size than x")
-        g[:] = h.ravel()
+        if h.size != g.size or (x.ndim > 1 and h.shape != x.shape):
+            raise ValueError("jac returned an array of another shape than x")
+        g.ravel()[:] = h.ravel()
         return fun(x)
 
-    def shaped(x, g):
-        h = jac(x.reshape(shape))
-        if h.shape != shape:
-            raise ValueError("jac returned an array of another shape than x")
-        g[:] = h.ravel()
-        return fun(x.reshape(shape))
-
     try:
-        return njit(OBJECTIVE)(shaped if shape else both)
-    except NumbaError:
+        return objective(both, shape)
+    except TypeError:
         return None
 
 

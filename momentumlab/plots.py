@@ -5,6 +5,7 @@ Colours are Okabe and Ito's, which colour-blind readers tell apart; line styles 
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -193,7 +194,8 @@ def _paths(axes: Axes, runs: Mapping[str, Result], problem: Problem) -> None:
     walks = [_history(label, result).x.reshape(-1, 2) for label, result in runs.items()]
     (left, right), (low, high) = _view(problem, walks)
     first, second = np.linspace(left, right, 240), np.linspace(low, high, 240)
-    z = np.array([[problem.fun([a, b]) for a in first] for b in second])
+    value, shape = replace(problem, sampler=None).objective().value, problem.x0.shape
+    z = np.array([[value(np.array([a, b]).reshape(shape)) for a in first] for b in second])
     above = z - z.min()
     levels = np.geomspace(max(np.quantile(above, 0.002), 1e-9 * np.ptp(z)), above.max(), 18)
     axes.contour(first, second, above, levels=levels, colors="0.75", linewidths=0.5)

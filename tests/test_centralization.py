@@ -304,6 +304,9 @@ def test_a_pair_of_compiled_functions_on_arrays():
 
     f, df = numba.njit(lambda x: np.sum(x * x)), numba.njit(lambda x: 2 * x)
     assert ml.minimize(f, np.ones((2, 3)), ml.nesterov(), jac=df).x.shape == (2, 3)
+    assert ml.minimize(f, np.ones(3), ml.nesterov(), jac=numba.njit(lambda x: (2 * x).reshape(-1, 1))).success
+    with pytest.raises(ValueError, match="another shape"):
+        ml.minimize(f, np.ones(3), ml.nesterov(), jac=numba.njit(lambda x: np.ones(4)))
     with pytest.raises(ValueError, match="another shape"):
         ml.minimize(f, np.ones((2, 3)), ml.nesterov(), jac=numba.njit(lambda x: np.ones((3, 2))))
 

@@ -291,6 +291,8 @@ def test_ripples_are_their_formula_and_the_wells_listed_are_the_lowest():
         (lambda: ml.problem("cosine_ripples", n=None), "cosine_ripples: n = None; it must be a whole number"),
         (lambda: lower_bound(-1, 1.0, 1.0), "lower_bound: k = -1; it must be a whole number, 0 or larger"),
         (lambda: lower_bound(1, -1.0, 1.0), "lower_bound: L = -1.0; it must be a finite number larger than 0"),
+        (lambda: lower_bound(1, 1.0, -1.0), "lower_bound: distance = -1.0; it must be a finite number, 0 or larger"),
+        (lambda: lower_bound_strongly_convex(1, 1, 2, -1.0), "distance = -1.0; it must be a finite number"),
         (lambda: lower_bound_strongly_convex(1, 2, 1, 1.0), "mu = 2, L = 1; they must be numbers that satisfy"),
     ],
 )

@@ -107,7 +107,7 @@ def test_torch_gives_the_same_bits(name, monkeypatch):
 
 @pytest.mark.parametrize("name", ALL)
 def test_torch_agrees_but_for_its_roots_and_sums(name):
-    """torch sums in an order of its own, and one root in a hundred of its CPU build is a last bit off."""
+    """torch sums in an order of its own, and some roots of its CPU build are a last bit off."""
     method, problem = ALL[name](lr=LR.get(name.split()[0], 2e-4)), ml.problem("rosenbrock", n=10)
     assert by_torch(method, problem)[0] == pytest.approx(by_iterate(method, problem).x, rel=1e-11)
 

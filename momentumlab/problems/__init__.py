@@ -99,11 +99,7 @@ def as_problem(p: Problem | str) -> Problem:
 def as_problems(given: Problem | str | Iterable[Problem | str]) -> list[Problem]:
     """The problems among which are names, and names of collections."""
     listed = [given] if isinstance(given, (Problem, str)) else given
-    return [
-        as_problem(each)
-        for p in listed
-        for each in (COLLECTIONS[p] if isinstance(p, str) and p in COLLECTIONS else [p])
-    ]
+    return [as_problem(each) for p in listed for each in (COLLECTIONS.get(p, [p]) if isinstance(p, str) else [p])]
 
 
 __all__ = [

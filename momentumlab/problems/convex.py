@@ -5,7 +5,7 @@ from math import cos, log, log1p, pi, sin, sinh, sqrt, tanh
 import numpy as np
 
 from .classics import lattice
-from .options import curvature, positive, whole
+from .options import curvature, nonnegative, positive, whole
 from .problem import Problem
 from .quadratics import haar
 
@@ -115,6 +115,7 @@ def lower_bound(k: int, L: float, distance: float) -> float:
     0.75
     """
     k, L = whole("lower_bound", "k", k, 0), positive("lower_bound", "L", L)
+    distance = nonnegative("lower_bound", "distance", distance)
     return 3 * L * distance**2 / (32 * (k + 1) ** 2)
 
 
@@ -152,6 +153,7 @@ def lower_bound_strongly_convex(k: int, mu: float, L: float, distance: float) ->
     """
     k = whole("lower_bound_strongly_convex", "k", k, 0)
     mu, L = curvature("lower_bound_strongly_convex", mu, L)
+    distance = nonnegative("lower_bound_strongly_convex", "distance", distance)
     q = (sqrt(L / mu) - 1) / (sqrt(L / mu) + 1)
     return q ** (2 * k) * distance**2
 

@@ -1,6 +1,6 @@
 """Momentum methods for smooth optimisation: every rule written once, run anywhere, analysed as it runs."""
 
-from . import initializers, rules, transforms
+from . import initializers, preconditioners, rules, transforms
 from .averages import effective_window, ewa
 from .compare import Comparison, compare
 from .explain import explain
@@ -8,6 +8,8 @@ from .hyper import recurrence
 from .load import load
 from .method import Method
 from .minimize import iterate, minimize
+from .preconditioner import Preconditioner, preconditioner
+from .preconditioners import *
 from .problems import (
     Problem,
     drift,
@@ -26,13 +28,14 @@ from .result import History, Result, Status
 from .rule import GRADIENT, POINT, Rule, rule
 from .rules import *
 from .rules import kd_from_damping
-from .searches import Backtracking
+from .searches import Armijo, Backtracking, Exact, Wolfe
 from .transform import Transform, transform
 from .transforms import *
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Armijo",
     "Backtracking",
     "compare",
     "Comparison",
@@ -40,6 +43,7 @@ __all__ = [
     "drift",
     "effective_window",
     "ewa",
+    "Exact",
     "explain",
     "finite_sum",
     "GRADIENT",
@@ -54,6 +58,8 @@ __all__ = [
     "noisy",
     "performance_profile",
     "POINT",
+    "Preconditioner",
+    "preconditioner",
     "Problem",
     "problem",
     "problems",
@@ -67,7 +73,9 @@ __all__ = [
     "Status",
     "Transform",
     "transform",
+    "Wolfe",
     "initializers",
 ]
 __all__ += rules.__all__
 __all__ += transforms.__all__
+__all__ += preconditioners.__all__

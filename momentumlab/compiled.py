@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,22 +21,26 @@ from numba.core.errors import NumbaError
 from numba.experimental.function_type import FunctionModel
 from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
 
+from . import curvature, searches
 from .hyper import BLOCK
 from .method import Method
 from .objective import Objective, is_compiled, locate
 from .result import Evaluated, History, Step, is_finite, limit
 from .rule import Rule
-from .searches import accepts, backtrack
+from .searches import LAST, STEP, fresh_hunt
+from .trace import kept_of_pairs
 
-PAUSE, LOOK, FULL, SEARCH = range(4)  # why the loop returns
-K, ROWS, STRIDE, TRIALS, TRYING, SHAPE = range(6)  # what its counts hold
+PAUSE, LOOK, FULL, NO_STEP = range(4)  # why the loop returns
+K, ROWS, STRIDE, CALLS, HESSIANS, TRYING, SHAPE = range(7)  # what its counts hold
 KEPT = 128  # compiled objectives, with the data that they close over
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
-OBJECTIVE = float64(float64[::1], float64[::1])
+VECTOR, MATRIX = float64[::1], float64[:, ::1]
+OBJECTIVE = float64(VECTOR, VECTOR)
+KERNELS = {n: types.void(MATRIX, *[VECTOR] * (n - 1)) for n in (4, 5)}  # by their number of arguments
 INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
-    PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, SEARCH=SEARCH,
-    K=K, ROWS=ROWS, STRIDE=STRIDE, TRIALS=TRIALS, TRYING=TRYING, SHAPE=SHAPE, INFINITE=INFINITE,
+    PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, NO_STEP=NO_STEP,
+    K=K, ROWS=ROWS, STRIDE=STRIDE, CALLS=CALLS, HESSIANS=HESSIANS, TRYING=TRYING, SHAPE=SHAPE, INFINITE=INFINITE,
     inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
     sqrt=np.sqrt,
 )  # fmt: skip
@@ -88,6 +93,24 @@ def pair(fun: Callable, jac: Callable, shape: tuple[int, ...] = ()) -> Callable 
         return None
 
 
+@lru_cache(maxsize=KEPT)
+def hessian(function: Callable, shape: tuple[int, ...]) -> Callable | None:
+    """A Hessian as an objective is compiled: H(x, h), which writes it into h, row by row; None where it is not."""
+    inner = function if is_compiled(function) else njit(error_model="numpy")(function)
+
+    def written(x, h):
+        found = inner(x.reshape(shape))
+        if found.shape != (x.size, x.size):
+            raise ValueError("hess returned a matrix of another shape than (n, n)")
+        h[:] = found.ravel()
+        return 0.0
+
+    try:
+        return njit(OBJECTIVE)(written)
+    except NumbaError:
+        return None
+
+
 def _njit(signature: Any, function: Callable, **options: Any) -> Callable:
     try:
         return njit(signature, cache=True, error_model="numpy", **options)(function)
@@ -96,10 +119,10 @@ def _njit(signature: Any, function: Callable, **options: Any) -> Callable:
 
 
 class Pointer:
-    """A compiled objective as its addresses, found once; Numba's own way looks them up at every call of the loop."""
+    """A compiled function as its addresses, found once; Numba's own way looks them up at every call of the loop."""
 
-    def __init__(self, function: Any) -> None:
-        self.function, found = function, function.get_compile_result(OBJECTIVE)
+    def __init__(self, function: Any, signature: Any = OBJECTIVE) -> None:
+        self.function, self.kind, found = function, PointerType(signature), function.get_compile_result(signature)
         self.wrapper = found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
         self.jit = found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
 
@@ -110,7 +133,7 @@ class PointerType(types.FunctionType):
 
 POINTER = PointerType(OBJECTIVE)
 register_model(PointerType)(FunctionModel)
-typeof_impl.register(Pointer)(lambda value, context: POINTER)
+typeof_impl.register(Pointer)(lambda value, context: value.kind)
 pointer = lru_cache(maxsize=KEPT)(Pointer)
 
 
@@ -124,36 +147,120 @@ def _unbox_pointer(kind, value, context):
     return NativeValue(struct._getvalue())
 
 
+# ------------------------------------------------------------------ `ops` on whole arrays, in loops
+
+
+@njit
+def dot(a, b):
+    total = 0.0
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
+
+
+@njit
+def gram(s, y, p):
+    ss, sy, yy, sp = 0.0, 0.0, 0.0, 0.0
+    for i in range(s.size):
+        ss += s[i] * s[i]
+        sy += s[i] * y[i]
+        yy += y[i] * y[i]
+        sp += s[i] * p[i]
+    return ss, sy, yy, sp
+
+
+@njit
+def products(W, v, out):
+    """Five rows at once, whose sums do not wait for each other."""
+    n, rows = v.size, W.shape[0]
+    whole = rows - rows % 5
+    for r in range(0, whole, 5):
+        a, b, c, d, e = W[r], W[r + 1], W[r + 2], W[r + 3], W[r + 4]
+        ta, tb, tc, td, te = 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(n):
+            ta += a[i] * v[i]
+            tb += b[i] * v[i]
+            tc += c[i] * v[i]
+            td += d[i] * v[i]
+            te += e[i] * v[i]
+        out[r], out[r + 1], out[r + 2], out[r + 3], out[r + 4] = ta, tb, tc, td, te
+    for r in range(whole, rows):
+        out[r] = dot(W[r], v)
+
+
+@njit
+def combine(gamma, v, c, W, out):
+    """A block of coordinates at a time, which stays in the cache from row to row."""
+    n, rows = v.size, W.shape[0]
+    for start in range(0, n, 1024):
+        block, source = out[start : start + 1024], v[start : start + 1024]
+        for i in range(block.size):
+            block[i] = gamma * source[i]
+        for r in range(rows):
+            share, row = c[r], W[r, start : start + 1024]
+            for i in range(block.size):
+                block[i] += share * row[i]
+
+
+@njit
+def blend(a, u, b, v, out):
+    for i in range(out.size):
+        out[i] = a * u[i] + b * v[i]
+
+
+@njit
+def turn(B, b, a, v, out):
+    n = v.size
+    for j in range(n):
+        out[j] = 0.0
+    for i in range(n):
+        row, up, down, weight = B[i], b[i], a[i], v[i]
+        for j in range(n):
+            entry = row[j] + (up * b[j] - down * a[j])
+            row[j] = entry
+            out[j] += weight * entry
+    for i in range(n):
+        b[i], a[i] = 0.0, 0.0
+
+
+@njit
+def where(condition, a, b):
+    return a if condition else b
+
+
+IN_LOOPS = dict(dot=dot, gram=gram, products=products, combine=combine, blend=blend, turn=turn, where=where, sqrt=np.sqrt)
+
+
 # ------------------------------------------------------------------ the driver
 
 
-class RuleType(types.Dummy):
-    """The Numba type of a rule: what it does, not what it is called."""
+class LoopType(types.Dummy):
+    """The Numba type of a loop: what it does, not what it is called."""
 
     texts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, digest: str) -> None:
-        self.digest = digest
-        super().__init__(f"Rule({digest})")
+        self.digest, self.learns = digest, "= curvature" in self.texts[digest]
+        super().__init__(f"Loop({digest})")
 
 
 @cache
-def _type_of(text: str) -> RuleType:
-    search = inspect.getsource(sys.modules[accepts.__module__])
-    digest = hashlib.sha256((text + search).encode()).hexdigest()[:16]
-    RuleType.texts[digest] = text
-    return RuleType(digest)
+def _type_of(text: str) -> LoopType:
+    sources = (inspect.getsource(module) for module in (searches, curvature))
+    digest = hashlib.sha256("".join([text, *sources]).encode()).hexdigest()[:16]
+    LoopType.texts[digest] = text
+    return LoopType(digest)
 
 
-@typeof_impl.register(Rule)
-def _typeof(rule: Rule, context: object) -> RuleType:
-    return _type_of(rule.text)
+@typeof_impl.register(Method)
+def _typeof(method: Method, context: object) -> LoopType:
+    return _type_of(method.text)
 
 
-register_model(RuleType)(models.OpaqueModel)
+register_model(LoopType)(models.OpaqueModel)
 
 
-@unbox(RuleType)
+@unbox(LoopType)
 def _unbox(kind, value, context):
     return NativeValue(context.context.get_dummy_value())
 
@@ -171,32 +278,57 @@ def slices(shape, axis, min_dim):
     return np.zeros(shape[int(axis)]), np.prod(shape[int(axis) % shape.size + 1 :])
 
 
+@cache
+def _kernels() -> dict[str, Any]:
+    """The functions of searches and preconditioners, compiled: each may call the others, and `ops` as written here."""
+    ours = {n: v for module in (searches, curvature) for n, v in vars(module).items()}
+    scope = {**ours, **IN_LOOPS}
+    for name, value in ours.items():
+        if isinstance(value, FunctionType) and value.__module__ in (searches.__name__, curvature.__name__):
+            scope[name] = njit(error_model="numpy")(FunctionType(value.__code__, scope, name))
+    return scope
+
+
+@cache
+def _kernel(name: str) -> Pointer:
+    """A function of `curvature`, from the disk where it was compiled before."""
+    sources = "".join(inspect.getsource(sys.modules[module]) for module in (__name__, curvature.__name__))
+    plain = _kernels()[name].py_func
+    named = FunctionType(plain.__code__, plain.__globals__, name)
+    named.__qualname__ = f"{name}_{hashlib.sha256(sources.encode()).hexdigest()[:16]}"
+    signature = KERNELS[len(inspect.signature(plain).parameters)]
+    return Pointer(_njit(signature, named), signature)
+
+
 def _descend(*args):
     """What the driver calls; `_written` gives its body."""
 
 
 @overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
-def _written(rule, objective, point, g, slots, table, bounds, record):
-    scope = dict(SCOPE, accepts=njit(accepts), slices=slices)
-    exec(RuleType.texts[rule.digest], scope)  # noqa: S102 - text written by `trace`
+def _written(program, objective, hessian, point, g, slots, table, bounds, record, searching, curvature):
+    scope = {**_kernels(), **SCOPE, "slices": slices}
+    exec(LoopType.texts[program.digest], scope)  # noqa: S102 - text written by `trace`
     return scope["descend"]
 
 
-def _drive(rule, objective, point, g, slots, table, bounds, record):
-    return _descend(rule, objective, point, g, slots, table, bounds, record)
+def _drive(program, objective, hessian, point, g, slots, table, bounds, record, searching, curvature):
+    return _descend(program, objective, hessian, point, g, slots, table, bounds, record, searching, curvature)
 
 
-def driver(rule: Rule) -> Callable:
-    """The compiled loop around a rule; its arguments are those of the text that `trace.descend` writes."""
-    return _driver(_type_of(rule.text))
+def driver(method: Method) -> Callable:
+    """The compiled loop of a method; its arguments are those of the text that `trace.descend` writes."""
+    return _driver(_type_of(method.text))
 
 
 @cache
-def _driver(kind: RuleType) -> Callable:
-    vector, matrix, table = float64[::1], float64[:, ::1], types.Array(float64, 2, "C", readonly=True)
-    bounds = types.Tuple((int64, int64, float64, float64, boolean, float64, boolean))
-    record = types.Tuple((matrix, matrix, matrix, matrix, int64[::1], vector))
-    return _njit(int64(kind, POINTER, vector, vector, matrix, table, bounds, record), _drive, nogil=True)
+def _driver(kind: LoopType) -> Callable:
+    table = types.Array(float64, 2, "C", readonly=True)
+    bounds = types.Tuple((int64, int64, float64, float64, boolean))
+    record = types.Tuple((MATRIX, MATRIX, MATRIX, MATRIX, int64[::1], VECTOR))
+    curvature = (MATRIX, VECTOR, MATRIX, MATRIX, *(PointerType(KERNELS[n]) for n in (4, 4, 5))) if kind.learns else ()
+    searching = types.Tuple((VECTOR, VECTOR))
+    arguments = (kind, POINTER, POINTER, VECTOR, VECTOR, MATRIX, table, bounds, record, searching, types.Tuple(curvature))
+    return _njit(int64(*arguments), _drive, nogil=True)
 
 
 class Loop:
@@ -217,14 +349,16 @@ class Loop:
         euclidean: bool,
         every: int,
     ) -> None:
-        self.objective, self.rule = objective, method.rule
+        self.objective, self.method, self.rule = objective, method, method.rule
         self.history, self.every = history, every
-        self.method, self.step = method, method.search.first if method.search else 0.0
-        self.searched = (-1, self.step)  # where the search last changed the step size, and from what
-        self.x, self.memory = x0, np.empty((len(self.rule.slots), x0.size))
-        self.old = np.empty((1 if self.rule.reports == self.rule.point else 2, x0.size))
-        self.work = np.empty((2, x0.size if self.step else 0))
-        self.pointer = pointer(objective.native)
+        n, search, rule = x0.size, method.search, self.rule
+        self.x, self.memory = x0, np.empty((len(rule.slots), n))
+        self.old = np.empty((1 if rule.reports == rule.point else 2, n))
+        self.old[0] = x0.ravel()
+        self.work = np.empty((2, n if search else 0))
+        self.searching = np.array(search.settings if search else ()), fresh_hunt()
+        self.curvature = self._curvature(n)
+        self.pointers = pointer(objective.native), pointer(objective.native_hess if method.takes_hessian else objective.native)
         self.counts, self.values = np.array([0] * SHAPE + [*x0.shape], dtype=np.int64), np.zeros(1 + history.spent.size)
         history.spent = self.values[1:]
         began = time.perf_counter()
@@ -234,6 +368,20 @@ class Loop:
         self.tests = (tol, limit(self.fun), euclidean)
         for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
             slot[:] = start.ravel()
+        if self.curvature and not method.takes_hessian:
+            kept = self.curvature[3]
+            kept[0] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
+
+    def _curvature(self, n: int) -> tuple[Any, ...]:
+        """What a stored preconditioner keeps, what it supplies, the vectors of pairs, and its functions."""
+        stored, rule = self.method.stored, self.rule
+        if stored is None:
+            return ()
+        kept = kept_of_pairs(rule, stored, self.method.index)
+        apply = _kernel(f"{stored.kind}_apply")
+        solve = _kernel(f"{stored.kind}_solve") if any(name[0] == "H" for name in rule.inputs) else apply
+        supplied, kept = np.zeros((len(rule.inputs), n)), np.zeros((len(kept), n))
+        return *stored.arrays(n), supplied, kept, apply, solve, _kernel(stored.update)
 
     @property
     def k(self) -> int:
@@ -242,6 +390,13 @@ class Loop:
     @property
     def fun(self) -> float:
         return float(self.values[0])
+
+    @property
+    def step(self) -> float:
+        if self.method.search is None:
+            return 0.0
+        found = self.searching[1][STEP]
+        return float(found) if found < np.inf else self.method.search.first
 
     @property
     def slots(self) -> dict[str, np.ndarray]:
@@ -253,18 +408,15 @@ class Loop:
 
     def __iter__(self) -> Iterator[Step]:
         yield self
-        tested = False
         while True:
             began, k = time.perf_counter(), self.k
             steps = max(1, int(CHUNK_SECONDS * self.pace))
-            reason = self.drive(min(k + steps, self.every * (k // self.every + 1)), tested)
-            tested = False
-            if reason == SEARCH:
-                step = backtrack(self.objective.value, self.x, self.fun, self.jac, self.step, tried=True)
-                if step is None:
-                    return
-                self.searched, self.step, tested = (self.k, self.step), step, True
-            elif reason == LOOK and not is_finite(self):
+            reason = self.drive(min(k + steps, self.every * (k // self.every + 1)))
+            if reason == NO_STEP:
+                self.searching[1][STEP] = self.searching[1][LAST]
+                yield self
+                return
+            if reason == LOOK and not is_finite(self):
                 bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy(), self.step)
                 self._step_back()
                 yield self
@@ -273,41 +425,43 @@ class Loop:
                 self.pace = (self.k - k) / max(time.perf_counter() - began, 1e-9)
                 yield self
 
-    def drive(self, stop: int, tested: bool = False) -> int:
+    def drive(self, stop: int) -> int:
         """Run the loop up to an iteration, or until there is something to look at; says which."""
         history, counts, first = self.history, self.counts, self.k // BLOCK * BLOCK
-        table = self.rule.table(first, **self.method.found(self.step))
+        table = self.rule.table(first)
         if self.rule.scheduled:
             if self.k - first >= len(table):
                 self.method.row(self.k + 1, self.step)  # raises what is wrong with it
                 raise ValueError(f"{self.rule.name}: a schedule is not a function of k alone, at k = {self.k + 1}")
             stop = min(stop, first + len(table))
-        counts[ROWS], counts[STRIDE], counts[TRIALS], counts[TRYING] = history.rows, history.stride, 0, 0
-        began, kept, others = self.k, history.rows, self.objective.nfev - self.k
+        counts[ROWS], counts[STRIDE], counts[CALLS], counts[HESSIANS], counts[TRYING] = history.rows, history.stride, 0, 0, 0
+        began, kept, before = self.k, history.rows, self.objective.nfev
         try:
-            return driver(self.rule)(
-                self.rule,
-                self.pointer,
+            return driver(self.method)(
+                self.method,
+                *self.pointers,
                 *self.flat,
                 self.memory,
                 table,
-                (first, stop, *self.tests, self.step, tested),
+                (first, stop, *self.tests),
                 (self.old, self.work, history.log, history.path, counts, self.values),
+                self.searching,
+                self.curvature,
             )
         except Exception as error:
-            if counts[TRYING] < 2:
-                locate(error, self.work[0].reshape(self.x.shape) if counts[TRYING] else self.x)
+            if counts[TRYING] < 2 or counts[TRYING] == 3:
+                locate(error, self.work[0].reshape(self.x.shape) if counts[TRYING] == 1 else self.x)
             if not counts[TRYING]:
                 self._step_back()
                 began -= 1
             raise
         finally:
-            calls = self.k - began + int(counts[TRIALS])
+            calls = int(counts[CALLS]) if self.method.search else self.k - began
             self.objective.nfev, self.objective.njev = self.objective.nfev + calls, self.objective.njev + calls
+            self.objective.nhev += int(counts[HESSIANS])
             history.rows = int(counts[ROWS])
-            if self.step:
-                new = slice(kept, history.rows)
-                history.spent[new] += others + history.log[new, 0]
+            if self.method.search:
+                history.spent[kept : history.rows] += before
             history.make_room()
 
     def _step_back(self) -> None:
@@ -316,8 +470,7 @@ class Loop:
         if len(self.old) == 2:
             self.iterate.reshape(-1)[:] = self.old[1]
         self.counts[K] -= 1
-        if self.searched[0] == self.k:
-            self.step = self.searched[1]
+        self.searching[1][STEP] = self.searching[1][LAST]
         try:
             self.values[0], self.jac[:] = self.objective(self.x)
         except Exception:

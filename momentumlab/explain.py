@@ -100,7 +100,7 @@ class Explanation:
     def equations(self) -> dict[str, Any]:
         """One step: the new value of each slot and of the point, as expressions of `symbols` and of new values."""
         symbols, r = self.symbols, self.rule
-        if re.search(r"(?<![\w.])([\w.]+) (==|!=) (?!\1[^\w.])", "\n".join(step_lines(r))):
+        if re.search(r"(?<![\w.])([\w.]+) (==|!=) (?!\1[^\w.])", step_lines(r)):
             raise TypeError(f"{r.name} asks whether numbers are equal, which SymPy takes for how they are written")
         x, g, *rest = (symbols[n] for n in r.vectors)
         point, *new = r.advance(x, g, rest, {n: symbols[n] for n in r.hyper})

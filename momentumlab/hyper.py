@@ -25,6 +25,7 @@ RANGES = {
     "lr_decay": "[0, inf)",
     "alpha": "[0, inf)",
     "eta": "[0, inf)",
+    "eta_max": "[0, inf]",
     "zeta": "(0, inf)",
     "weight_decay": "[0, inf)",
     "max_norm": "[0, inf]",

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import trace
 from .hyper import shown
-from .searches import Backtracking
+from .preconditioner import Pointwise, Stored
+from .searches import Search
 
 if TYPE_CHECKING:
     from .rule import Rule
@@ -26,13 +28,19 @@ class Method:
     base : Rule
     bound : tuple of (str, value)
         The hyperparameters that were given.
-    search : Backtracking or None
+    search : Backtracking, Armijo, Wolfe, Exact or None
         How the step size is found where `lr` was not given; None: `lr` is used as it is.
+    preconditioner : object or None
+        What supplies the products that the rule asks for.
+    index : str
+        Whether its products with B know of pairs up to the step before ("lagged") or up to this one ("current").
     """
 
     base: "Rule"
     bound: tuple[tuple[str, Any], ...] = ()
-    search: Backtracking | None = None
+    search: Search | None = None
+    preconditioner: Any = None
+    index: str = ""
 
     @property
     def name(self) -> str:
@@ -40,30 +48,63 @@ class Method:
 
     @cached_property
     def rule(self) -> "Rule":
-        """The rule with the bound values as its own."""
+        """The rule that runs: with the bound values, the search's step size and a diagonal preconditioner in it."""
+        rule = self._bound
+        if self.search:
+            rule = rule.searching(self._averaging)
+        if isinstance(self.preconditioner, Pointwise):
+            rule = rule.preconditioned(self.preconditioner, self.index)
+        return rule
+
+    @cached_property
+    def _bound(self) -> "Rule":
         return self.base.having(**dict(self.bound)) if self.bound else self.base
 
-    def found(self, step: float) -> dict[str, float]:
-        """The lr of a step size that the search found.
+    @cached_property
+    def _averaging(self) -> float:
+        """By what to divide the size of a plain gradient step, so that the rule's first step is that step.
 
-        It is the step, unless the rule averages gradients: then it is larger, so that the rule's first
-        step is the gradient step that was tested.
+        Less than 1 where the rule averages gradients.
         """
-        return {"lr": step / self._averaging} if self.search else {}
+        first = 1.0 if self.search is None or self.search.own else self._bound.first_step()
+        return first if 0 < first < 1 else 1.0
+
+    @property
+    def stored(self) -> Stored | None:
+        """The preconditioner, if it keeps arrays, which both loops know; a diagonal one is part of the rule."""
+        return self.preconditioner if isinstance(self.preconditioner, Stored) else None
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the preconditioner is an object of the user's, which only the NumPy loop can ask."""
+        return self.preconditioner is not None and not isinstance(self.preconditioner, (Pointwise, Stored))
+
+    @property
+    def takes_hessian(self) -> bool:
+        """Whether it asks for the Hessian."""
+        return self.stored is not None and self.stored.reads_hessian
+
+    @cached_property
+    def text(self) -> str:
+        """The solver's loop around the rule, its search and its preconditioner, as it is compiled."""
+        return trace.descend(self.rule, self.search, self.stored, self.index)
+
+    def lr(self, k: int, step: float) -> float:
+        """The lr of iteration k, where the search found `step`."""
+        return step / self._averaging if self.search else float(self.row(k)["lr"])
 
     def row(self, k: int, step: float = 0.0) -> dict[str, np.float64]:
         """The hyperparameters of iteration k, as NumPy numbers: 1/0 is inf, as in compiled code."""
-        key = (k if self.rule.scheduled else 1, step)
+        key = k if self.rule.scheduled else 1
         row = self._rows.get(key)
         if row is None:
-            found = self.rule.row(k, **self.found(step))
-            row = {name: np.float64(value) for name, value in found.items()}
+            row = {name: np.float64(value) for name, value in self.rule.row(k).items()}
             self._rows.clear()
             self._rows[key] = row
-        return row
+        return {**row, "step": np.float64(step)} if self.search else row
 
     @cached_property
-    def _rows(self) -> dict[Any, dict[str, np.float64]]:
+    def _rows(self) -> dict[int, dict[str, np.float64]]:
         return {}
 
     def start(self, x: np.ndarray, g: np.ndarray, step: float = 0.0) -> tuple[np.ndarray, ...]:
@@ -71,20 +112,25 @@ class Method:
         with np.errstate(all="ignore"):
             return self.rule.start(x, g, self.row(1, step))
 
-    def advance(self, x: np.ndarray, g: np.ndarray, slots: Sequence[np.ndarray], k: int, step: float = 0.0) -> Any:
-        """Step k, from 1: (point, *slots)."""
+    def afresh(self, x: np.ndarray, g: np.ndarray, slots: Sequence[np.ndarray], k: int, step: float) -> Any:
+        """The slots at step k of a rule that forgets its momentum."""
+        rest = [*(0 * x for _ in self.rule.inputs), *slots]
+        with np.errstate(all="ignore"):
+            return self.rule.afresh(x, g, rest, self.row(k, step))
+
+    def advance(self, x: np.ndarray, g: np.ndarray, rest: Sequence[np.ndarray], k: int, step: float = 0.0) -> Any:
+        """Step k, from 1, from what a preconditioner supplies and the slots: (point, *slots)."""
         row = self.row(k, step)
         with np.errstate(all="ignore"):
-            return self.rule.advance(x, g, slots, row)
-
-    @cached_property
-    def _averaging(self) -> float:
-        first = self.rule.first_step()
-        return first if 0 < first < 1 else 1.0
+            return self.rule.advance(x, g, rest, row)
 
     def __repr__(self) -> str:
         shows = [f"{n}={shown(v)}" for n, v in self.bound]
-        if self.search not in (None, Backtracking()):
+        if self.preconditioner not in (None, self.base.preconditioner):
+            shows.append(f"preconditioner={self.preconditioner!r}")
+        if self.index not in ("", getattr(self.preconditioner, "index", "")):
+            shows.append(f"index={self.index!r}")
+        if self.search and self.search != self.base.default_search(dict(self.bound)):
             shows.append(f"search={self.search}")
         return f"{self.name}({', '.join(shows)})"
 
@@ -94,7 +140,7 @@ class Method:
         return scipy_method(self, fun, x0, args, **options)
 
     def __reduce__(self) -> Any:
-        return Method, (self.base, self.bound, self.search)
+        return Method, (self.base, self.bound, self.search, self.preconditioner, self.index)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("after", "then", "having", "starting", "named", "tuned"):

@@ -13,17 +13,19 @@ import numpy as np
 from . import rules
 from .errors import short, unknown
 from .method import Method
-from .objective import Objective, start
+from .objective import Objective, start, vector
+from .ops import dot
 from .ops import norm as euclidean_norm
 from .problems import Problem, problem
 from .result import SENTENCES, Evaluated, History, Result, Status, Step, diverged, is_finite
 from .rule import Rule
-from .searches import backtrack
+from .searches import ACCEPT, FAIL, RESTART, STEP, begin, fresh_hunt, gradient_step
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 MAXITER = 100_000
+ELSE = "or another preconditioner, such as bfgs()"
 
 
 def minimize(
@@ -57,15 +59,16 @@ def minimize(
         Where to start, in any shape, which `fun` then sees too; a problem's own start if it is left out.
     method : Method, Rule or str, optional
         Such as ``heavy_ball(lr=0.01)``; ``nesterov()`` if it is left out. Without `lr`, the step size is
-        found by `Backtracking`, unless the rule's step does not scale with the gradient, as Adam's: such a
-        rule takes its default lr.
+        found by `Backtracking`, or for `newton` by `Armijo`, unless the rule's step does not scale with the
+        gradient, as Adam's: such a rule takes its default lr.
     args : tuple, optional
         Further arguments of `fun` and `jac`.
     jac : callable, bool or str, optional
         The gradient, in the shape of x; True where `fun` returns ``(f, gradient)``; otherwise "2-point" (the
         default without a gradient), "3-point" or "cs" (complex step) differences.
     hess : callable, optional
-        Taken for compatibility; a warning says that the method does not use it.
+        The Hessian ``hess(x, *args)``, over the components of x one after another; for methods that ask for it, such
+        as `newton`. A problem has its own.
     tol : float, optional
         Tolerance on the norm of the gradient; 0 runs to `maxiter`.
     norm : float, optional
@@ -103,15 +106,15 @@ def minimize(
     >>> minimize("rosenbrock", tol=1e-8).message
     'The gradient is within the tolerance.'
     """
-    method = _runnable(as_method(method))
+    method = as_method(method)
     maxiter = _limit("maxiter", MAXITER if maxiter is None else maxiter, whole=True)
     tol = _limit("tol", tol)
     time_limit = math.inf if time_limit is None else _limit("time_limit", time_limit)
     if not isinstance(norm, (int, float)) or norm not in (2, np.inf):
         raise ValueError(f"norm = {short(norm)}; it must be inf or 2")
-    if hess is not None and not isinstance(fun, (str, Problem)):
+    objective, x = _objective(fun, x0, method, jac, args, hess)
+    if hess is not None and not method.takes_hessian:
         warnings.warn(f"{method} does not use Hessian information (hess)", RuntimeWarning, stacklevel=2)
-    objective, x = _objective(fun, x0, method, jac, args)
     report = _reporter(callback) if callback is not None else None
     size = _euclidean if norm == 2 else _largest
     kept = History(x.shape, norm)
@@ -173,12 +176,13 @@ def iterate(
     *,
     args: tuple = (),
     jac: Callable | bool | str | None = None,
+    hess: Callable | None = None,
 ) -> Iterator[Step]:
     """Run a method step by step, without end: the caller looks, and stops.
 
     Parameters
     ----------
-    fun, x0, method, args, jac
+    fun, x0, method, args, jac, hess
         As for `minimize`.
 
     Yields
@@ -196,8 +200,8 @@ def iterate(
     >>> step.k, sorted(step.slots)
     (39, ['v'])
     """
-    method = _runnable(as_method(method))
-    objective, x = _objective(fun, x0, method, jac, args)
+    method = as_method(method)
+    objective, x = _objective(fun, x0, method, jac, args, hess)
     return _read_only(_steps(objective, method, x))
 
 
@@ -222,18 +226,12 @@ def as_method(method: Method | Rule | str | None) -> Method:
     return found
 
 
-def _runnable(method: Method) -> Method:
-    if method.rule.inputs:
-        needs = f"{method.name} needs {', '.join(method.rule.inputs)}, a product that a preconditioner supplies"
-        raise TypeError(f"{needs}; minimize has none to give it")
-    return method
-
-
 # ------------------------------------------------------------------ the loops
 
 
 def _loop(objective: Objective, method: Method, x: np.ndarray, history: History, **watch: Any) -> Iterator[Step]:
-    if objective.native is None:
+    lacks = objective.native is None or method.foreign or (method.takes_hessian and objective.native_hess is None)
+    if lacks:
         return _steps(objective, method, x)
     from .compiled import Loop
 
@@ -241,20 +239,105 @@ def _loop(objective: Objective, method: Method, x: np.ndarray, history: History,
 
 
 def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step]:
-    k, size = 0, method.search.first if method.search else 0.0
+    k, step, hunt = 0, method.search.first if method.search else 0.0, fresh_hunt()
     f, g = objective(x)
-    slots: Sequence[np.ndarray] = method.start(x, g, size)
+    slots: Sequence[np.ndarray] = method.start(x, g, step)
+    supply = Supply(objective, method, x, g) if method.rule.inputs else None
     while True:
         memory = dict(zip(method.rule.slots, slots, strict=True))
-        yield Evaluated(k, x, f, g, memory, memory.get("x", x), size)
-        if method.search:
-            found = backtrack(objective.value, x, f, g, size)
-            if found is None:
-                return
-            size = found
+        yield Evaluated(k, x, f, g, memory, memory.get("x", x), step)
         k += 1
-        x, *slots = method.advance(x, g, slots, k, size)
-        f, g = objective(x)
+        products = supply(x, g, slots, k) if supply else ()
+        if method.search is None:
+            x, *slots = method.advance(x, g, (*products, *slots), k)
+            f, g = objective(x)
+            continue
+        found = _hunted(objective, method, hunt, x, f, g, products, slots, k, supply)
+        if found is None:
+            return
+        x, f, g, slots = found
+        step = float(hunt[STEP])
+
+
+def _hunted(
+    objective: Objective,
+    method: Method,
+    hunt: np.ndarray,
+    x: np.ndarray,
+    f: float,
+    g: np.ndarray,
+    products: Sequence[np.ndarray],
+    slots: Sequence[np.ndarray],
+    k: int,
+    supply: "Supply | None",
+) -> tuple[np.ndarray, float, np.ndarray, Sequence[np.ndarray]] | None:
+    """Step k with the step size that the search accepts: the next x, f, gradient and slots; None where it gives up."""
+    search = method.search
+    assert search is not None
+    begin(search.settings, hunt)
+    while True:
+        step = float(hunt[STEP])
+        with np.errstate(all="ignore"):
+            if search.own:
+                there, *new = method.advance(x, g, (*products, *slots), k, step)
+            else:
+                there = gradient_step(x, g, step)
+            away = there - x
+            ahead, beyond, found = dot(g, away), 0.0, math.inf
+            moved = bool((away != 0).any())
+        if not moved:
+            found = f
+        elif ahead <= 0:
+            found = objective.fun(there)
+            if search.slopes:
+                along = objective.rest(there, found)
+                with np.errstate(all="ignore"):
+                    beyond = dot(along, away)
+        with np.errstate(all="ignore"):
+            verdict = search.judge(search.settings, hunt, f, found, ahead, beyond, moved)
+        if verdict == ACCEPT:
+            break
+        if verdict == FAIL:
+            return None
+        if verdict == RESTART:
+            slots = method.afresh(x, g, slots, k, step)
+            products = supply.products(x, g, slots, k) if supply else ()
+    if search.own:
+        return there, found, g if not moved else along if search.slopes else objective.rest(there, found), new
+    x, *slots = method.advance(x, g, (*products, *slots), k, step)
+    return x, *objective(x), slots
+
+
+class Supply:
+    """What a preconditioner supplies to a run, step by step."""
+
+    def __init__(self, objective: Objective, method: Method, x: np.ndarray, g: np.ndarray) -> None:
+        self.method, self.rule = method, method.rule
+        started = method.preconditioner.start(objective, x)
+        self.running = method.preconditioner if started is None else started
+        for needed in ("update", *{"apply" if name[0] == "B" else "solve" for name in self.rule.inputs}):
+            if not callable(getattr(self.running, needed, None)):
+                raise TypeError(f"{method}: its preconditioner has no method {needed}, which the rule takes")
+        self.x, self.g = x, self.rule.seen(x, g, method.row(1))
+
+    def __call__(self, x: np.ndarray, g: np.ndarray, slots: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, ...]:
+        """The products at step k, and what there is to learn before it."""
+        seen, step = self.rule.seen(x, g, self.method.row(k)), self.rule.last_step
+        s = dict(zip(self.rule.slots, slots, strict=True))[step] if step else x - self.x
+        lagged = self.products(x, g, slots, k) if self.method.index != "current" else ()
+        if k > 1:
+            self.running.update(x, s, seen - self.g)
+        self.x, self.g = x, seen
+        return lagged or self.products(x, g, slots, k)
+
+    def products(self, x: np.ndarray, g: np.ndarray, slots: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, ...]:
+        """The products with what is known."""
+        vectors = {"g": self.rule.seen(x, g, self.method.row(k)), **dict(zip(self.rule.slots, slots, strict=True))}
+        does = {"B": self.running.apply, "H": getattr(self.running, "solve", None)}
+        return tuple(self._vector(does[name[0]](vectors[name[1:]]), x) for name in self.rule.inputs)
+
+    def _vector(self, product: Any, x: np.ndarray) -> np.ndarray:
+        return vector(product, x.shape, f"the preconditioner {self.method.preconditioner!r}")
 
 
 def _shown(steps: Iterator[Step], maxiter: int) -> Iterator[Step]:
@@ -271,13 +354,15 @@ def _shown(steps: Iterator[Step], maxiter: int) -> Iterator[Step]:
 
 
 def _objective(
-    fun: Callable | Problem | str, x0: Any, method: Method, jac: Any, args: tuple
+    fun: Callable | Problem | str, x0: Any, method: Method, jac: Any, args: tuple, hess: Any
 ) -> tuple[Objective, np.ndarray]:
     if isinstance(fun, str):
         fun = problem(fun)
     if isinstance(fun, Problem):
-        if jac is not None or args:
-            raise TypeError(f"problem {fun.name} has its own gradient and arguments; leave out jac and args")
+        if jac is not None or args or hess is not None:
+            raise TypeError(f"problem {fun.name} has its own gradient, Hessian and arguments; leave out jac, hess and args")
+        if method.takes_hessian and fun.hess is None:
+            raise TypeError(f"{method} asks for the Hessian, which problem {fun.name} does not have; {ELSE}")
         if fun.sampler is not None and method.search is not None:
             raise TypeError(
                 f"{method} searches its step size by comparing values of f, and runs on {fun.name} see samples of it; "
@@ -289,8 +374,10 @@ def _objective(
         return objective, x
     if x0 is None:
         raise TypeError("x0 is missing; only problems have a start of their own")
+    if method.takes_hessian and hess is None:
+        raise TypeError(f"{method} asks for the Hessian: give hess=..., a function of x; {ELSE}")
     x = start(x0)
-    objective = Objective(fun, jac, args, x.shape)
+    objective = Objective(fun, jac, args, x.shape, hess=hess)
     objective.check_bounds()
     return objective, x
 
@@ -343,9 +430,10 @@ def _reporter(callback: Callable) -> Callable[[Result], bool]:
 def _result(status: Status, step: Step, method: Method, objective: Objective, history: History | None) -> Result:
     lr = None
     with suppress(Exception):  # a schedule that ends here has no further number
-        lr = float(method.row(max(step.k, 1), step.step)["lr"])
+        lr = method.lr(max(step.k, 1), step.step)
+    lacking = method.search.lacking if method.search and status is Status.NO_STEP else ""
     return Result(
-        message=SENTENCES[status],
+        message=lacking or SENTENCES[status],
         success=status is Status.CONVERGED,
         status=int(status),
         fun=step.fun,
@@ -354,6 +442,7 @@ def _result(status: Status, step: Step, method: Method, objective: Objective, hi
         jac=step.jac.copy(),
         nfev=objective.nfev,
         njev=objective.njev,
+        nhev=objective.nhev,
         iterate=step.iterate.copy(),
         lr=lr,
         history=history,
@@ -388,7 +477,7 @@ def scipy_method(
     for name, given in (("constraints", constraints), ("bounds", bounds)):
         if given is not None and not (isinstance(given, (tuple, list)) and len(given) == 0):
             warn(f"Method {method} cannot handle {name}.")
-    if hess is not None or hessp is not None:
+    if hessp is not None or (hess is not None and not (method.takes_hessian and callable(hess))):
         warn(f"Method {method} does not use Hessian information (hess, hessp).")
     known = ("tol", "norm", "maxiter", "history", "time_limit")
     if strange := sorted(set(options) - set(known)):
@@ -403,6 +492,7 @@ def scipy_method(
         method,
         args=args,
         jac=jac or None,
+        hess=hess if method.takes_hessian and callable(hess) else None,
         callback=callback,
         **{n: v for n, v in options.items() if n in known},
     )

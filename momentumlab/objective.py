@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from inspect import Parameter, signature
 from sys import float_info
 from typing import Any
@@ -34,10 +34,12 @@ class Objective:
         Of x.
     native : callable or None
         ``f(x, g)`` of flat vectors for the compiled loop; found where everything is compiled and there are no `args`.
+    hess : callable or None
+        The Hessian ``hess(x, *args)``, a matrix over the components of x one after another.
 
     Attributes
     ----------
-    nfev, njev : int
+    nfev, njev, nhev : int
         Evaluations so far.
     """
 
@@ -48,13 +50,17 @@ class Objective:
         args: tuple = (),
         shape: tuple[int, ...] = (),
         native: Callable | None = None,
+        hess: Callable | None = None,
     ) -> None:
         if not callable(fun):
             raise TypeError(f"fun = {short(fun)} is not callable; give a function of x, a Problem or the name of one")
         self.args, self.shape = args if isinstance(args, tuple) else (args,), shape
-        self.nfev = self.njev = 0
+        if hess is not None and not callable(hess):
+            raise TypeError(f"hess = {short(hess)} is not callable; give a function of x that returns the Hessian")
+        self.nfev = self.njev = self.nhev = 0
         self.native = native
-        self._fun, self._jac = fun, jac
+        self._fun, self._jac, self._hess = fun, jac, hess
+        self._both: Callable | None = None  # of x, where f and its gradient come together
         compiled = is_compiled(fun) and not self.args
         if native is not None:
             self._both = self._written
@@ -65,12 +71,12 @@ class Objective:
         elif jac is True:
             self._both = self._returned
         elif callable(jac):
-            self._both = self._separate
+            self._apart = self._separate
             if compiled and is_compiled(jac):
                 self._go_native(fun, jac)
         elif jac is None or jac is False or (isinstance(jac, str) and jac in SCHEMES):
             self.scheme = jac or "2-point"
-            self._both = self._differences
+            self._apart = self._differences
         else:
             raise ValueError(
                 f"jac = {short(jac)} is not understood; give a callable, True where fun returns (f, g), "
@@ -85,15 +91,40 @@ class Objective:
         if self.native is not None:
             self._both = self._written
 
+    @cached_property
+    def native_hess(self) -> Callable | None:
+        """The Hessian for the compiled loop, which writes it into a flat vector; None where it cannot be compiled."""
+        from . import compiled
+
+        return compiled.hessian(self._hess, self.shape) if self._hess and not self.args else None
+
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """(f, g) at x; an exception leaves with x attached."""
-        return self._located(self._both, x)
+        f = self.fun(x)
+        return f, self.rest(x, f)
 
-    def value(self, x: np.ndarray) -> float:
-        """f at x, and the gradient too only where they come together."""
-        if self._both in (self._separate, self._differences):
+    def fun(self, x: np.ndarray) -> float:
+        """f at x."""
+        if self._both is None:
             return self._located(self._value, x)
-        return self._located(self._both, x)[0]
+        f, self._along = self._located(self._both, x)
+        return f
+
+    def rest(self, x: np.ndarray, f: float) -> np.ndarray:
+        """The gradient at x, where `fun` gave f last; it may have come along."""
+        return self._along if self._both else self._located(lambda x: self._apart(x, f), x)
+
+    def grad(self, x: np.ndarray) -> np.ndarray:
+        """The gradient at x."""
+        return self(x)[1]
+
+    def hess(self, x: np.ndarray) -> np.ndarray:
+        """The Hessian at x."""
+        if self._hess is None:
+            raise TypeError("the method asks for the Hessian: give hess=..., or another preconditioner")
+        self.nhev += 1
+        found = self._located(lambda x: self._hess(x.copy(), *self.args), x)
+        return vector(found, (x.size, x.size), "hess")
 
     def _located(self, function: Callable, x: np.ndarray) -> Any:
         try:
@@ -128,15 +159,13 @@ class Objective:
             raise TypeError(f"fun returned {short(both)}; with jac=True it must return the pair (f, gradient)")
         return number(both[0]), vector(both[1], x.shape, "the gradient from fun")
 
-    def _separate(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        f = self._value(x)
+    def _separate(self, x: np.ndarray, f: float) -> np.ndarray:
         self.njev += 1
-        return f, vector(self._jac(x.copy(), *self.args), x.shape, "jac")
+        return vector(self._jac(x.copy(), *self.args), x.shape, "jac")
 
-    def _differences(self, x: np.ndarray) -> tuple[float, np.ndarray]:
-        f = self._value(x)
+    def _differences(self, x: np.ndarray, f: float) -> np.ndarray:
         self.njev += 1
-        return f, np.array([self._slope(x, f, i) for i in np.ndindex(x.shape)]).reshape(x.shape)
+        return np.array([self._slope(x, f, i) for i in np.ndindex(x.shape)]).reshape(x.shape)
 
     def _slope(self, x: np.ndarray, f: float, i: tuple[int, ...]) -> float:
         h = SCHEMES[self.scheme] * max(1.0, abs(x[i]))
@@ -214,14 +243,15 @@ def number(value: Any) -> float:
 
 
 def vector(value: Any, shape: tuple[int, ...], source: str) -> np.ndarray:
-    """What a gradient returned, as a fresh array of float64 in the shape of x."""
+    """What a gradient, or a Hessian, returned, as a fresh array of float64 in this shape."""
     n = math.prod(shape)
     try:
         reals = _reals(value)
     except TypeError:
         raise TypeError(f"{source} returned {short(value)}; it must return {n} real number{'s' * (n > 1)}") from None
     if reals.size != n or (len(shape) > 1 and reals.shape != shape):
-        raise ValueError(f"{source} returned shape {reals.shape}; x has {_extent(shape)}, so it must be {shape}")
+        has = f"; x has {_extent(shape)}, so it" if source != "hess" else ", but it"
+        raise ValueError(f"{source} returned shape {reals.shape}{has} must be {shape}")
     return reals.reshape(shape)
 
 

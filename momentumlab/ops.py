@@ -49,6 +49,40 @@ def slice_mean(a: Any, axis: Any = 0, min_dim: Any = 2) -> Any:
     return _library(a).slice_mean(a, axis, min_dim)
 
 
+# ------------------------------------------------------------------ what preconditioners do to whole arrays
+
+
+def gram(s: Any, y: Any, p: Any) -> tuple[Any, Any, Any, Any]:
+    """(s·s, s·y, y·y, s·p), in one pass where it is compiled."""
+    return dot(s, s), dot(s, y), dot(y, y), dot(s, p)
+
+
+def products(W: Any, v: Any, out: Any) -> None:
+    """out ← Wv, row by row, each summed from the first coordinate to the last."""
+    for r in range(len(W)):
+        out[r] = dot(W[r], v)
+
+
+def combine(gamma: Any, v: Any, c: Any, W: Any, out: Any) -> None:
+    """out ← γv + c₁W₁ + c₂W₂ + ..., added in this order; out may be v."""
+    total = gamma * v
+    for r in range(len(W)):
+        total = total + c[r] * W[r]
+    out[:] = total
+
+
+def blend(a: Any, u: Any, b: Any, v: Any, out: Any) -> None:
+    """out ← au + bv; out may be either."""
+    out[:] = a * u + b * v
+
+
+def turn(B: Any, b: Any, a: Any, v: Any, out: Any) -> None:
+    """B ← B + bbᵀ − aaᵀ, b, a ← 0, and out ← Bᵀv, summed from the first row to the last; in one pass when compiled."""
+    B += b[:, None] * b - a[:, None] * a
+    b[:], a[:] = 0.0, 0.0
+    out[:] = np.add.accumulate(v[:, None] * B, axis=0)[-1] + 0.0
+
+
 def _library(*values: Any) -> Any:
     for value in values:
         if type(value) not in (bool, int, float):

@@ -73,7 +73,7 @@ class Step(Protocol):
 
     @property
     def step(self) -> float:
-        """The step size that the search found; 0 without a search."""
+        """The step size that the search found last; its first one before that, 0 without a search."""
 
 
 def diverged(fun: float, f0: float) -> bool:
@@ -181,8 +181,9 @@ class Result(dict):
     fun : float
     jac : ndarray
         Both at `x`.
-    nit, nfev, njev : int
-        Iterations, evaluations of the objective and of the gradient. A function that gives both counts in both.
+    nit, nfev, njev, nhev : int
+        Iterations, evaluations of the objective, of the gradient and of the Hessian. A function that gives the first
+        two counts in both.
     success : bool
         Whether the gradient at `x`, evaluated twice, met the tolerance.
     status : int
@@ -201,6 +202,7 @@ class Result(dict):
     nit: int
     nfev: int
     njev: int
+    nhev: int
     success: bool
     status: int
     message: str

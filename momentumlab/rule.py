@@ -29,7 +29,9 @@ from . import trace
 from .errors import short, unknown
 from .hyper import BLOCK, arguments, is_real, number, range_of, resolve, shown
 from .method import Method
-from .searches import Backtracking
+from .preconditioner import Pointwise
+from .preconditioners import as_preconditioner
+from .searches import Armijo, Backtracking, Search, as_search
 from .transform import Transform
 
 
@@ -60,6 +62,8 @@ class Rule:
         Hyperparameters: numbers, or functions of what their arguments name.
     before, behind : tuple of Transform
         Of the gradient, and of where the rule went.
+    preconditioner : object, optional
+        What supplies the inputs where no other is given.
     """
 
     step: Callable
@@ -75,6 +79,9 @@ class Rule:
     behind: tuple[Transform, ...] = ()
     chosen: frozenset[str] = frozenset()
     origin: tuple[Any, ...] = ()
+    preconditioner: Any = None
+    searched: bool = False
+    supplied: "Supplied | None" = None
 
     def __post_init__(self) -> None:
         parameters = [Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in self.hyper.items()]
@@ -99,7 +106,13 @@ class Rule:
     @cached_property
     def kinds(self) -> dict[str, str]:
         """Each hyperparameter's kind: constant, scheduled or measured."""
-        return numbers.kinds(self.name, self.hyper, {*self.vectors, "x", *(t.second for t in self.behind)})
+        asked = {*self.vectors, *self._bare_rule.vectors, "x", *(t.second for t in self.behind)}
+        return numbers.kinds(self.name, self.hyper, asked | ({"step"} if self.searched else set()))
+
+    @property
+    def _bare_rule(self) -> "Rule":
+        """The rule without the preconditioner that it was composed with."""
+        return self.supplied.rule if self.supplied else self
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -130,7 +143,12 @@ class Rule:
 
     def start(self, x: Any, g: Any, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """The slots before the first step, from the first point and gradient."""
-        return self._started(x, self._seen(x, g, row))
+        return self._started(x, self.seen(x, g, row))
+
+    def afresh(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The slots of a rule that forgets its momentum: as at the start, but for what its preconditioner has learnt."""
+        learnt = len(self.slots) - len(self._bare_rule.slots)
+        return (*self._bare_rule._started(x, self.seen(x, g, row)), *rest[len(rest) - learnt :])
 
     def _started(self, x: Any, g: Any) -> tuple[Any, ...]:
         first = {POINT: x, GRADIENT: g}
@@ -138,17 +156,20 @@ class Rule:
 
     def advance(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
         """One step on anything that adds and multiplies: (point, gradient, (*inputs, *slots)) -> (point, *slots)."""
-        moved, *slots = self._bare(x, self._seen(x, g, row), rest, row)
+        moved, *slots = self._bare(x, self.seen(x, g, row), rest, row)
         for t in self.behind:
             moved = t(x, moved, self.hyper, row)
         return (moved, *slots)
 
     def _bare(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
+        if self.supplied:
+            return self.supplied(x, g, rest, row)
         known = {**row, **dict(zip(self.vectors, (x, g, *rest), strict=True))}
         new = self.step(x, g, *rest, *resolve(self.hyper, self.args, known))
         return new if isinstance(new, tuple) else (new,)
 
-    def _seen(self, x: Any, g: Any, row: Mapping[str, Any]) -> Any:
+    def seen(self, x: Any, g: Any, row: Mapping[str, Any]) -> Any:
+        """The gradient after the transforms before the rule."""
         for t in self.before:
             g = t(x, g, self.hyper, row)
         return g
@@ -156,18 +177,39 @@ class Rule:
     def first_step(self) -> float:
         """How far the first step goes along −g where lr is 1: less than 1 where the rule averages gradients."""
         x, g = np.zeros(1), np.ones(1)
+        slots = self._started(x, g)
+        vectors = {"g": g, **dict(zip(self.slots, slots, strict=True))}
+        inputs = [vectors[name[1:]] for name in self.inputs]
         with np.errstate(all="ignore"):
-            new = self._bare(x, g, self._started(x, g), self.row(1, lr=1.0))
+            new = self._bare(x, g, (*inputs, *slots), self.row(1, lr=1.0))
         return -float(dict(zip((self.point, *self.slots), new, strict=True))[self.reports][0])
 
     @cached_property
     def homogeneous(self) -> bool:
         """Whether scaling every vector scales the step alike, as where a step size multiplies a gradient."""
-        x, g, *rest = np.random.default_rng(0).uniform(0.5, 1.5, (len(self.vectors), 8))
+        x, g, *rest = self._anything
         row = self.row(1)
         with np.errstate(all="ignore"):
             once, twice = self._bare(x, g, rest, row), self._bare(2 * x, 2 * g, [2 * r for r in rest], row)
         return all(np.allclose(2 * a, b, rtol=1e-12) for a, b in zip(once, twice, strict=True))
+
+    @cached_property
+    def straight(self) -> bool:
+        """Whether the step is lr times a direction that does not depend on lr."""
+        x, g, *rest = self._anything
+        with np.errstate(all="ignore"):
+            none, once, twice = (self.advance(x, g, rest, self.row(1, lr=lr))[0] - x for lr in (0.0, 1.0, 2.0))
+        return not none.any() and np.allclose(2 * once, twice, rtol=1e-12)
+
+    @cached_property
+    def _anything(self) -> np.ndarray:
+        """A value for every vector."""
+        return np.random.default_rng(0).uniform(0.5, 1.5, (len(self.vectors), 8))
+
+    @cached_property
+    def last_step(self) -> str | None:
+        """The slot that holds the last step of the point; None where there is none."""
+        return trace.last_step(self)
 
     # -------------------------------------------------------------- its numbers
 
@@ -209,7 +251,7 @@ class Rule:
     def _read(self) -> frozenset[str]:
         """The hyperparameters that a step reads, whatever they are functions of."""
         plain = replace(self, hyper=dict.fromkeys(self.hyper, 0.0))
-        return frozenset(re.findall(r"\bh_(\w+)", "\n".join(trace.step_lines(plain))))
+        return frozenset(re.findall(r"\bh_(\w+)", trace.step_lines(plain)))
 
     # -------------------------------------------------------------- rules made from it
 
@@ -337,31 +379,81 @@ class Rule:
         names = [n for n in self.tuning if n in self.hyper]
         return self(**dict(zip(names, resolve({**self.hyper, **self.tuning}, names, given), strict=True)))
 
-    def __call__(self, *scipys: Any, search: Backtracking | None = None, **hyper: Any) -> Method:
-        """Bind hyperparameters: numbers, or functions of k and of each other."""
+    def searching(self, averaging: float) -> "Rule":
+        """The rule whose lr is a search's step size by what the rule averages it down to."""
+        found = {**self.hyper, "lr": (lambda step: step / averaging) if averaging != 1.0 else (lambda step: step)}
+        try:
+            return _check(replace(self, hyper=found, searched=True))
+        except TypeError as error:
+            raise TypeError(f"{error}; under a search that holds for what depends on lr too: else give lr") from error
+
+    def preconditioned(self, by: Pointwise, index: str) -> "Rule":
+        """The rule composed with a diagonal preconditioner, which is then part of its memory."""
+        learnt = {"B": by.first, "g_last": GRADIENT, **({} if self.last_step else {"x_last": POINT})}
+        if taken := [n for n in learnt if n in {*self.vectors, *self.hyper}]:
+            raise TypeError(f"{self.name}: {taken[0]!r} is the name of what {by} remembers; choose another name")
+        supplied = Supplied(self, by, index)
+        return _check(replace(self, inputs=(), slots={**self.slots, **learnt}, supplied=supplied))
+
+    def __call__(
+        self,
+        *scipys: Any,
+        search: Search | str | None = None,
+        preconditioner: Any = None,
+        index: str | None = None,
+        **hyper: Any,
+    ) -> Method:
+        """Bind hyperparameters: numbers, or functions of k and of each other.
+
+        `search` finds the step size where lr is not given; `preconditioner` supplies the products with B that a rule
+        asks for, from pairs up to the step before ("lagged", the default of `index`) or up to this one ("current").
+        """
         if scipys:  # scipy.optimize.minimize(..., method=heavy_ball): the protocol of a Method
             if not callable(scipys[0]):
                 raise TypeError(f"{self.name}: {short(scipys[0])} has no name; bind by name: {self.name}(lr=0.1)")
             return self()(*scipys, **hyper)
         self._check_names(hyper)
-        if search is not None:
-            self._check_search(search, hyper)
-        method = Method(self, tuple(_values(self, hyper).items()), search or self._default_search(hyper))
+        by = self._preconditioner(preconditioner, index)
+        found = self.default_search(hyper) if search is None else self._search(as_search(self.name, search), hyper)
+        method = Method(self, tuple(_values(self, hyper).items()), found, by, index or getattr(by, "index", ""))
         for name, value in hyper.items():
             if callable(value) and self.kinds.get(name) != "measured":
                 self._check_schedule(name, value)
         method.rule.row(1)
         return method
 
-    def _check_search(self, search: Any, hyper: Mapping[str, Any]) -> None:
-        if not isinstance(search, Backtracking):
-            raise TypeError(f"{self.name}: search = {short(search)}; give a Backtracking()")
+    def _preconditioner(self, given: Any, index: str | None) -> Any:
+        if not self.inputs:
+            for name, value in (("preconditioner", given), ("index", index)):
+                if value is not None:
+                    raise TypeError(f"{self.name}: {name} = {short(value)} has no effect: the rule asks for no product")
+            return None
+        if given is None and self.preconditioner is None:
+            needs = f"{self.name} asks for {', '.join(self.inputs)}, which a preconditioner supplies"
+            raise TypeError(f"{needs}: give one, as in {self.name}(preconditioner=bfgs())")
+        by = self.preconditioner if given is None else as_preconditioner(self.name, given)
+        if index not in (None, "lagged", "current"):
+            raise ValueError(f"{self.name}: index = {short(index)}; it must be 'lagged' or 'current'")
+        if index == "lagged" and getattr(by, "index", "") == "current":
+            raise ValueError(f"{self.name}: index = 'lagged', but {by} is no sum of pairs that could lag behind")
+        return by
+
+    def _search(self, search: Search, hyper: Mapping[str, Any]) -> Search:
         if "lr" in hyper:
             raise TypeError(f"{self.name}: lr = {short(hyper['lr'])} fixes the step size that search finds; give one")
-        if "lr" not in self.hyper or not self.homogeneous:
-            raise TypeError(
-                f"{self.name}: its step is not proportional to lr and the gradient, so no search finds its lr"
-            )
+        if "lr" not in self.hyper:
+            raise TypeError(f"{self.name} has no lr for a search to find")
+        if not search.own and (not self.homogeneous or self._inverts):
+            why = "its step is not proportional to lr and the gradient, so no plain gradient step finds its lr"
+            raise TypeError(f"{self.name}: {why}; take Armijo(), which tries the rule's own steps")
+        if search.slopes and not self.straight:
+            why = f"{type(search).__name__}() takes rules that step straight along a direction of descent"
+            raise TypeError(f"{self.name}: {why}; it has momentum, so take Armijo() or Backtracking()")
+        return search
+
+    @property
+    def _inverts(self) -> bool:
+        return any(name[0] == "H" for name in self.inputs)
 
     def _check_schedule(self, name: str, function: Callable) -> None:
         if vectors := [n for n in arguments(function) if n in {*self.vectors, "x_next"}]:
@@ -371,9 +463,12 @@ class Rule:
                 f"To measure {name} on {vectors[0]}, declare it: {self.name}.having({name}=...)"
             )
 
-    def _default_search(self, hyper: Mapping[str, Any]) -> Backtracking | None:
+    def default_search(self, hyper: Mapping[str, Any]) -> Search | None:
+        """How lr is found where these hyperparameters are given, unless another search is asked for."""
         free = "lr" in self.hyper and "lr" not in self.chosen | set(hyper) and not callable(self.hyper["lr"])
-        return Backtracking() if free and not self.inputs and self.homogeneous else None
+        if not free or not self.homogeneous:
+            return None
+        return Armijo(grow=math.inf) if self._inverts else Backtracking()
 
     def _composed(self, how: str, t: Transform, second: str, **parts: Any) -> "Rule":
         if not isinstance(t, Transform) or t.second != second:
@@ -409,6 +504,29 @@ class Rule:
         return _again, self.origin
 
 
+@dataclass(frozen=True)
+class Supplied:
+    """A rule whose products come from a diagonal preconditioner: one step of both.
+
+    The preconditioner's memory stands behind the rule's: the diagonal B, the last gradient and, where no slot of the
+    rule is its last step, the last point.
+    """
+
+    rule: Rule
+    by: Pointwise
+    index: str
+
+    def __call__(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
+        own = dict(zip(self.rule.slots, rest, strict=False))
+        B, g_last, *x_last = rest[len(own) :]
+        s = own[self.rule.last_step] if self.rule.last_step else x - x_last[0]
+        learnt = self.by(s, g - g_last, B)
+        used, vectors = B if self.index == "lagged" else learnt, {"g": g, **own}
+        products = [used * vectors[n[1:]] if n[0] == "B" else vectors[n[1:]] / used for n in self.rule.inputs]
+        new = self.rule._bare(x, g, (*products, *own.values()), row)
+        return (*new, learnt, g, *([x] if x_last else []))
+
+
 def _again(how: str, base: Any, given: Any) -> Any:
     match how:
         case "file":
@@ -429,8 +547,10 @@ def _again(how: str, base: Any, given: Any) -> Any:
 @overload
 def rule(step: Callable, /) -> Rule: ...
 @overload
-def rule(*, tuned: Mapping[str, Any]) -> Callable[[Callable], Rule]: ...
-def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = None) -> Any:
+def rule(*, tuned: Mapping[str, Any] = ..., preconditioner: Any = ...) -> Callable[[Callable], Rule]: ...
+def rule(
+    step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = None, preconditioner: Any = None
+) -> Any:
     """Declare an update rule: one pure function, whose signature is its declaration.
 
     The first argument is the point where the gradient is taken, `g` that gradient; the argument named `x` is the
@@ -445,6 +565,8 @@ def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = N
         ``(point, g, *inputs, *slots, /, **hyperparameters) -> (point, *slots)``, pure and without branches.
     tuned : mapping, optional
         What theory sets hyperparameters to, as numbers or functions of mu, L and other hyperparameters.
+    preconditioner : object, optional
+        What supplies the products that the rule asks for, where a call gives no other.
 
     Returns
     -------
@@ -468,13 +590,14 @@ def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = N
     sign_descent(lr=0.1)
     """
     if step is not None:
-        return _declared(step, {})
-    if not isinstance(tuned, Mapping):
+        return _declared(step, {}, None)
+    if not isinstance(tuned, (Mapping, NoneType)):
         raise TypeError(f"rule: tuned = {short(tuned)}; give a mapping from hyperparameters to numbers or functions")
-    return lambda function: _declared(function, tuned)
+    by = None if preconditioner is None else as_preconditioner("rule", preconditioner)
+    return lambda function: _declared(function, tuned or {}, by)
 
 
-def _declared(step: Callable, tuned: Mapping[str, Any]) -> Rule:
+def _declared(step: Callable, tuned: Mapping[str, Any], preconditioner: Any) -> Rule:
     if not isinstance(step, FunctionType):
         raise TypeError(f"rule takes a function of (x, g, <slots>, /, <hyperparameters>), not {short(step)}")
     name = step.__name__
@@ -487,7 +610,12 @@ def _declared(step: Callable, tuned: Mapping[str, Any]) -> Rule:
     for slot, start in slots.items():
         _check_start(name, slot, start)
     _check_tuning(f"rule {name}", tuned, hyper)
-    bare = Rule(step, name, cleandoc(step.__doc__ or ""), point, inputs, slots, {}, tuple(hyper), dict(tuned))
+    if preconditioner is not None and not inputs:
+        raise TypeError(f"rule {name} asks for no product, so a preconditioner would have no effect")
+    doc = cleandoc(step.__doc__ or "")
+    bare = Rule(
+        step, name, doc, point, inputs, slots, {}, tuple(hyper), dict(tuned), preconditioner=preconditioner
+    )
     return _check(replace(bare, hyper=_values(bare, hyper)))
 
 
@@ -524,7 +652,7 @@ def _signature(step: Callable) -> tuple[str, list[Parameter], dict[str, Any]]:
 def _check(r: Rule) -> Rule:
     """Walk through a rule once: what cannot be written down is refused here, at its declaration."""
     try:
-        trace.check_pointwise(r.step, r.vectors, r.args)
+        trace.check_pointwise(r.step, r._bare_rule.vectors, r.args)
         for t in (*r.before, *r.behind):
             trace.check_pointwise(t.step, ("x", t.second), t.args)
         _, results = trace.walk(r)

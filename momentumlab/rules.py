@@ -6,12 +6,16 @@ hyperparameters, numbers or functions of the iteration k (from 1) and of each ot
 theory sets them to on μ-strongly convex, L-smooth functions.
 """
 
+from sys import float_info
 from typing import Any
 
 from .hyper import recurrence
-from .ops import maximum, sqrt, where
+from .ops import maximum, norm, sqrt, where
+from .preconditioners import bfgs, hessian
 from .rule import GRADIENT, POINT, rule
 from .transforms import decoupled, decoupled_schedule
+
+EPS = float_info.epsilon
 
 
 def average(m: Any, g: Any, beta: Any) -> Any:
@@ -199,6 +203,38 @@ def kd_from_damping(lr: float, zeta: float) -> float:
     return (1 + lr) * (1 + lr) / (4 * lr * zeta * zeta)
 
 
+# ------------------------------------------------------------------ curvature
+
+
+@rule(preconditioner=hessian())
+def newton(x, g, Hg, /, lr=1.0):
+    """Newton's method, damped where no lr is given: x⁺ = x − αHg, H the inverse of the Hessian, or of a B like it."""
+    return x - lr * Hg
+
+
+def shrinkage(v, Bv, beta, kd, eta_max):
+    """What keeps ‖βv − k_d Bv‖ ≤ η‖v‖; 1 where that holds up to rounding."""
+    size, most = norm(beta * v - kd * Bv), eta_max * norm(v)
+    return where(size > most * (1 + 8 * EPS), most / size, 1.0)
+
+
+@rule(preconditioner=bfgs())
+def pmg(
+    x, g, Bv, v=0.0, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta, eta_max=lambda beta: beta, shrink=shrinkage
+):
+    """Zhang & Yu, preconditioned momentum: v⁺ = c(βv − k_d Bv) − αg, x⁺ = x + v⁺; c keeps the momentum within η‖v‖."""
+    v = shrink * (beta * v - kd * Bv) - lr * g
+    return x + v, v
+
+
+@rule(preconditioner=bfgs())
+def pmg_outside(x, g, Bs, w=0.0, s=0.0, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta):
+    """PMG whose curvature stays out of the momentum: w⁺ = βw − αg, x⁺ = x + s⁺, s⁺ = w⁺ − k_d Bs."""
+    w = beta * w - lr * g
+    s = w - kd * Bs
+    return x + s, w, s
+
+
 # ------------------------------------------------------------------ one step size per coordinate
 
 
@@ -347,6 +383,9 @@ __all__ = [
     "pid_ema",
     "pid_outside",
     "rsgdm",
+    "newton",
+    "pmg",
+    "pmg_outside",
     "adagrad",
     "adadelta",
     "rmsprop",

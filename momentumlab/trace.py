@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from textwrap import indent
 
 from .errors import short
+from .searches import gradient_step
 
 ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "truediv": "/"}
 COMPARISON = {"gt": ">", "lt": "<", "ge": ">=", "le": "<=", "eq": "==", "ne": "!="}
@@ -25,18 +26,14 @@ UFUNCS = {
 """What a NumPy number beside an unknown calls for an operator."""
 ALLOWED = "+ - * /, comparisons, and sqrt, maximum, minimum, where from momentumlab.ops"
 
-SUM = """\
-{name} = 0.0
-for i in range(n):
-{lines}
-    {name} += {value}"""
+SUM = "{name} += {value}"
 MEANS = """\
 {name}, {name}_stride = slices(counts[SHAPE:], {layout})
 for i in range(n if {name}_stride <= n else 0):
 {lines}
     {name}[i // {name}_stride % {name}.size] += {value}
 {name} /= n // {name}.size"""
-"""The loops that come before the one over coordinates: over a sum, and over the means of slices."""
+"""What comes before the loop over coordinates in a loop of its own: a sum, and the means of slices."""
 
 
 class Unwritable(TypeError):
@@ -96,13 +93,37 @@ class Tape:
         return reads + [f"{n} = {text}" for n, text in self.body.items() if n in needed]
 
     def head_lines(self) -> list[str]:
-        """What stands before the loop, sums with loops of their own."""
-        lines = []
-        for name, text, loop in self.head:
-            value, _, layout = text.partition(", ") if loop else (text, "", "")
-            inner = indent("\n".join(self.lines_for([value])), "    ")
-            lines.append((loop or "{name} = {value}").format(name=name, value=value, layout=layout, lines=inner))
+        """What stands before the loop: numbers, and sums, those that do not wait for each other in one loop."""
+        lines, levels = [], self._levels()
+        for level in range(max(levels.values(), default=0) + 1):
+            here = [line for line in self.head if levels[line[0]] == level]
+            lines += [f"{name} = {text}" for name, text, loop in here if not loop]
+            if sums := [(name, text) for name, text, loop in here if loop == SUM]:
+                inner = self.lines_for([text for _, text in sums])
+                inner += [SUM.format(name=name, value=text) for name, text in sums]
+                lines += [f"{name} = 0.0" for name, _ in sums]
+                lines += ["for i in range(n):", *(f"    {line}" for line in inner)]
+            for name, text, loop in here:
+                if loop == MEANS:
+                    value, _, layout = text.partition(", ")
+                    inner = indent("\n".join(self.lines_for([value])), "    ")
+                    lines.append(MEANS.format(name=name, value=value, layout=layout, lines=inner))
         return lines
+
+    def _levels(self) -> dict[str, int]:
+        """How many loops each number of the head waits for, besides its own."""
+        levels: dict[str, int] = {}
+        looped = {name for name, _, loop in self.head if loop}
+
+        def level(name: str) -> int:
+            return levels[name] + (name in looped) if name in levels else 0
+
+        for name, text, loop in self.head:
+            words = set(re.findall(r"\w+", text))
+            if loop:
+                words |= set(re.findall(r"\w+", "\n".join(self.lines_for([text.partition(", ")[0]]))))
+            levels[name] = max(map(level, words), default=0)
+        return levels
 
 
 class _Writes:
@@ -122,6 +143,8 @@ class _Writes:
 
     @staticmethod
     def where(condition, a, b):
+        if isinstance(condition, bool):
+            return a if condition else b
         if not isinstance(condition, Unknown) or not condition.truth:
             raise Unwritable("where takes a condition first, such as g > 0")
         _numbers(a, b)
@@ -228,16 +251,28 @@ def _operators() -> None:
 _operators()
 
 
+def _begun(rule, *known: str) -> tuple[Tape, list[Unknown], dict[str, Unknown]]:
+    """A tape, the vectors of a rule and its numbers, as unknowns."""
+    tape = Tape()
+    vectors = [Unknown(tape, f"e_{n}", True) for n in rule.vectors]
+    return tape, vectors, {n: Unknown(tape, f"h_{n}", False) for n in (*rule.columns, "step")}
+
+
 def walk(rule) -> tuple[Tape, list[str]]:
     """The lines of one step of a rule, and the names of its results: the new point, then the slots."""
-    tape = Tape()
-    x, g, *rest = (Unknown(tape, f"e_{n}", True) for n in rule.vectors)
-    row = {n: Unknown(tape, f"h_{n}", False) for n in rule.columns}
+    tape, (x, g, *rest), row = _begun(rule)
     results = rule.advance(x, g, rest, row)
     for result in results:
         if not isinstance(result, Unknown) or not result.elementwise or result.truth:
             raise Unwritable(f"it returns {short(result)}, which is not a vector of numbers")
     return tape, [result.name for result in results]
+
+
+def last_step(rule) -> str | None:
+    """The slot that holds the rule's last step, whose new value it adds to the point; None where there is none."""
+    tape, (moved, *slots) = walk(rule)
+    sums = [(f"(e_{rule.point} + {value})", f"({value} + e_{rule.point})") for value in slots]
+    return next((n for n, texts in zip(rule.slots, sums, strict=True) if tape.body.get(moved) in texts), None)
 
 
 def check_pointwise(step: Callable, vectors: Iterable[str], hyper: Iterable[str]) -> None:
@@ -248,76 +283,200 @@ def check_pointwise(step: Callable, vectors: Iterable[str], hyper: Iterable[str]
         raise Unwritable("its body takes dot, norm or slice_mean: that belongs to a measured hyperparameter")
 
 
-def step_lines(rule) -> tuple[str, str]:
-    """One step down the coordinates as text: what comes before the loop, and what stands in it."""
-    tape, results = walk(rule)
+# ------------------------------------------------------------------ loops over coordinates, as text
+
+
+def _loop(lines: Iterable[str]) -> str:
+    return "for i in range(n):\n" + indent("\n".join(lines), "    ")
+
+
+def _head(rule, tape: Tape, body: Iterable[str]) -> list[str]:
+    """What comes before a loop over coordinates: the numbers that it uses."""
     head = tape.head_lines()
-    body = tape.lines_for(results)
-    targets = [rule.point, *rule.slots]
-    body += [f"a_{n}[i] = {value}" for n, value in zip(targets, results, strict=True) if value != f"e_{n}"]
-    used = set(re.findall(r"\w+", "\n".join(head + body)))
-    head = [f"h_{n} = table[row, {j}]" for j, n in enumerate(rule.columns) if f"h_{n}" in used] + head
-    return "\n".join(head), "\n".join(body)
+    used = set(re.findall(r"\w+", "\n".join([*head, *body])))
+    found = [f"h_{n} = table[row, {j}]" for j, n in enumerate(rule.columns) if f"h_{n}" in used]
+    head = [*found, *head]
+    return ["counts[TRYING] = 2", *head, "counts[TRYING] = 0"] if "slices(" in "\n".join(head) else head
 
 
-def descend(rule) -> str:
-    """The solver's loop around a rule, as text.
+def _step(rule, keep: Iterable[str]) -> str:
+    """One step in place, after what is to be kept of each coordinate."""
+    tape, results = walk(rule)
+    pairs = zip((rule.point, *rule.slots), results, strict=True)
+    body = [*tape.lines_for(results), *(f"a_{n}[i] = {value}" for n, value in pairs if value != f"e_{n}")]
+    return "\n".join([*_head(rule, tape, body), _loop([*keep, *body])])
 
-    Each turn takes one step, evaluates the objective, writes history, and returns to Python where
-    something is to be decided there: PAUSE at iteration `stop`, LOOK when the gradient is small or a
-    number is not sane, FULL when history is, SEARCH when `step`, the step size of the search if it is
-    positive, fails its test.
 
-    Vectors are flat. `counts` holds the iteration reached, rows of history, their stride, trials of the search, and
-    what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices, 0 the objective; and
-    behind them the shape of x, for those slices. `values` holds f, and behind it the trials before each row of
-    history. Both are written as the loop goes, so that they are right also when something raises.
+def step_lines(rule) -> str:
+    """One step in place, as text."""
+    return _step(rule, ())
+
+
+def _trial(rule) -> str:
+    """Where the rule itself would go."""
+    tape, (moved, *_) = walk(rule)
+    body = [*tape.lines_for([moved]), f"trial[i] = {moved}"]
+    return "\n".join([*_head(rule, tape, body), _loop(body)])
+
+
+def _gradient_trial() -> str:
+    """Where a plain gradient step goes."""
+    tape = Tape()
+    x, g, step = Unknown(tape, "point[i]", True), Unknown(tape, "a_g[i]", True), Unknown(tape, "h_step", False)
+    moved = gradient_step(x, g, step)
+    return _loop([*tape.lines_for([moved.name]), f"trial[i] = {moved.name}"])
+
+
+def _afresh(rule) -> str:
+    """The memory that a rule starts with, at the point where it is."""
+    tape, (x, g, *rest), row = _begun(rule)
+    slots = rule.afresh(x, g, rest, row)
+    names = [slot.name for slot in slots]
+    body = [*tape.lines_for(names), *(f"a_{n}[i] = {v}" for n, v in zip(rule.slots, names, strict=True) if v != f"e_{n}")]
+    return "\n".join([*_head(rule, tape, body), _loop(body)])
+
+
+def _seen(rule) -> str:
+    """The gradient as the rule sees it, after its transforms."""
+    tape, (x, g, *_), row = _begun(rule)
+    value = rule.seen(x, g, row)
+    body = [*tape.lines_for([value.name]), f"seen[i] = {value.name}"]
+    return "\n".join([*_head(rule, tape, body), _loop(body)])
+
+
+# ------------------------------------------------------------------ the solver's loop
+
+
+def kept_of_pairs(rule, stored, index: str) -> list[str]:
+    """The vectors that a loop keeps beside a stored preconditioner: the last gradient, y, and what else it takes."""
+    if stored.reads_hessian:
+        return ["y"]
+    step = last_step(rule)
+    fused = index == "lagged" and rule.inputs == (f"B{step}",)
+    return ["last", "y", *([] if fused else ["Bs"]), *([] if step else ["s"]), *(["seen"] if rule.before else [])]
+
+
+def _supply(rule, stored, index: str) -> str:
+    """The products of a stored preconditioner, and its update, before a step."""
+    kept, step = kept_of_pairs(rule, stored, index), last_step(rule)
+    if stored.reads_hessian:
+        return "\n".join([HESSIAN, _products(rule)])
+    seen = "seen" if rule.before else "a_g"
+    s, Bs = f"a_{step}" if step else "s", "Bs" if "Bs" in kept else f"a_B{step}"
+    change = [f"y[i] = {seen}[i] - last[i]", f"last[i] = {seen}[i]"]
+    before = [*([_seen(rule)] if rule.before else []), _loop(change if step else [*change, "s[i] = point[i] - old[0, i]"])]
+    learn = [f"apply(rows, numbers, {s}, {Bs})", f"update(rows, numbers, {s}, y, {Bs})"]
+    supply = [] if "Bs" not in kept else [_products(rule)]
+    return "\n".join(before + (supply + learn if index == "lagged" else learn + supply))
+
+
+def _products(rule) -> str:
+    """What the rule asks of a stored preconditioner."""
+    calls = {"B": "apply", "H": "solve"}
+    vector = lambda name: ("seen" if rule.before else "a_g") if name == "g" else f"a_{name}"
+    return "\n".join(f"{calls[n[0]]}(rows, numbers, {vector(n[1:])}, a_{n})" for n in rule.inputs)
+
+
+HESSIAN = """\
+counts[HESSIANS] += 1
+counts[TRYING] = 3
+hessian(point, rows.reshape(-1))
+counts[TRYING] = 0
+update(rows, numbers, y, y, y)"""
+
+LOOK_ALONG = """\
+begin(settings, hunt)
+while True:
+    h_step = hunt[STEP]
+{trial}
+    ahead, beyond, moved, found = 0.0, 0.0, False, inf
+    for i in range(n):
+        away = trial[i] - point[i]
+        ahead += a_g[i] * away
+        moved = moved | (away != 0.0)
+    if not moved:
+        found = f
+        for i in range(n):
+            scratch[i] = a_g[i]
+    elif ahead <= 0.0:
+        counts[CALLS] += 1
+        counts[TRYING] = 1
+        found = objective(trial, scratch)
+        counts[TRYING] = 0
+{beyond}
+    verdict = {judge}(settings, hunt, f, found, ahead, beyond, moved)
+    if verdict == ACCEPT:
+        break
+    if verdict == FAIL:
+        return NO_STEP
+{restart}"""
+BEYOND = """\
+for i in range(n):
+    beyond += scratch[i] * (trial[i] - point[i])"""
+RESTART = """\
+if verdict == RESTART:
+{afresh}"""
+
+
+def _look_along(rule, search, stored) -> str:
+    """A search's points, until one is accepted."""
+    trial = _trial(rule) if search.own else _gradient_trial()
+    afresh = "\n".join([_afresh(rule), *([_products(rule)] if stored else [])]) if rule.slots else "pass"
+    return LOOK_ALONG.format(
+        trial=indent(trial, " " * 4),
+        beyond=indent(BEYOND, " " * 8) if search.slopes else "",
+        judge=search.judge.__name__,
+        restart=indent(RESTART.format(afresh=indent(afresh, " " * 4)), " " * 4) if search.own else "",
+    )
+
+
+def descend(rule, search=None, stored=None, index: str = "") -> str:
+    """The solver's loop around a rule, its search and its stored preconditioner, as text.
+
+    Each turn asks the preconditioner, looks for a step size, takes one step, evaluates the objective, writes history,
+    and returns to Python where something is to be decided there: PAUSE at iteration `stop`, LOOK when the gradient is
+    small or a number is not sane, FULL when history is, NO_STEP when the search gives up.
+
+    Vectors are flat. `counts` holds the iteration reached, rows of history, their stride, evaluations of the objective
+    and of the Hessian, and what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices,
+    3 the Hessian, 0 the objective; and behind them the shape of x, for those slices. `values` holds f, and behind it the
+    evaluations before each row of history. Both are written as the loop goes, so that they are right also when
+    something raises.
 
     The largest |gᵢ| and |xᵢ| are found among their bits (positive doubles are ordered as their bits
     are), which compilers vectorise and which shows inf and nan as well.
     """
-    head, body = step_lines(rule)
-    unpack = "\n".join(f"a_{n} = slots[{i}]" for i, n in enumerate(rule.slots))
-    keep = "" if rule.reports == rule.point else "old[1, i] = reported[i]"
-    watched = f"counts[TRYING] = 2\n{head}\ncounts[TRYING] = 0" if "slices(" in head else head
+    unpack = [f"a_{n} = slots[{i}]" for i, n in enumerate(rule.slots)]
+    unpack += [f"a_{n} = supplied[{i}]" for i, n in enumerate(rule.inputs)]
+    unpack += [f"{n} = kept[{i}]" for i, n in enumerate(kept_of_pairs(rule, stored, index) if stored else ())]
+    keep = ["old[0, i] = point[i]", *([] if rule.reports == rule.point else ["old[1, i] = reported[i]"])]
+    looks = (_look_along(rule, search, stored) + "\nh_step = hunt[STEP]") if search else ""
+    evaluate = "counts[CALLS] += 1\nf = objective(point, a_g)"
+    taken = "f = found\nfor i in range(n):\n    a_g[i] = scratch[i]"
+    within = lambda text, depth=8: indent(text, " " * depth)
     return f"""\
-def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
-    first, stop, tol, limit, euclidean, step, tested = bounds
+def descend(program, objective, hessian, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
+    first, stop, tol, limit, euclidean = bounds
     old, work, log, path, counts, values = record
+    settings, hunt = searching
+{within("rows, numbers, supplied, kept, apply, solve, update = curvature" if stored else "", 4)}
     n = a_g.size
     point = a_{rule.point}
-{indent(unpack, "    ")}
+{within(chr(10).join(unpack), 4)}
     reported = a_{rule.reports}
     trial, scratch = work[0], work[1]
     bits, point_bits = a_g.view(int64), point.view(int64)
     word = empty(1, int64)
     real = word.view(float64)
-    f, k, rows, stride = values[0], counts[K], counts[ROWS], counts[STRIDE]
+    f, k, filled, stride = values[0], counts[K], counts[ROWS], counts[STRIDE]
     while k < stop:
         row = min(k - first, table.shape[0] - 1)
-        if step > 0.0:
-            if tested:
-                tested = False
-            else:
-                decrease = 0.0
-                for i in range(n):
-                    trial[i] = point[i] - step * a_g[i]
-                    decrease += step * a_g[i] * a_g[i]
-                counts[TRIALS] += 1
-                counts[TRYING] = 1
-                found = objective(trial, scratch)
-                counts[TRYING] = 0
-                if not accepts(found, f, decrease):
-                    return SEARCH
-            values[1 + rows] = counts[TRIALS]
-{indent(watched, " " * 8)}
-        for i in range(n):
-            old[0, i] = point[i]
-            {keep}
-{indent(body, " " * 12)}
+{within(_supply(rule, stored, index) if stored else "")}
+{within(looks)}
+{within(_step(rule, keep))}
         k += 1
         counts[K] = k
-        f = objective(point, a_g)
+{within(taken if search and search.own else evaluate if search else "f = objective(point, a_g)")}
         values[0] = f
         largest, farthest = 0, 0
         for i in range(n):
@@ -333,14 +492,15 @@ def descend(rule, objective, a_{rule.point}, a_g, slots, table, bounds, record):
                 norm += a_g[i] * a_g[i]
             norm = sqrt(norm)
         if k & (stride - 1) == 0:
-            log[rows, 0], log[rows, 1], log[rows, 2] = k, f, norm
+            log[filled, 0], log[filled, 1], log[filled, 2] = k, f, norm
+{within(f"values[1 + filled] = counts[CALLS]" if search else "", 12)}
             for i in range(path.shape[1]):
-                path[rows, i] = reported[i]
-            rows += 1
-            counts[ROWS] = rows
+                path[filled, i] = reported[i]
+            filled += 1
+            counts[ROWS] = filled
         if norm <= tol:
             return LOOK
-        if rows == log.shape[0]:
+        if filled == log.shape[0]:
             return FULL
     return PAUSE
 """

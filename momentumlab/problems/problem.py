@@ -170,15 +170,17 @@ class Problem:
 
     def objective(self) -> Objective:
         """What one run evaluates, with counts of its own: samples where there is a `sampler`, else the function."""
-        return Objective(self.sampler(), jac=True, shape=self.x0.shape) if self.sampler else self._exact()
+        sampled = self.sampler and Objective(self.sampler(), jac=True, shape=self.x0.shape, hess=self.hess)
+        return sampled or self._exact()
 
     def _exact(self) -> Objective:
         if not self.compile:
-            return Objective(self.f, self.jac, shape=self.x0.shape)
+            return Objective(self.f, self.jac, shape=self.x0.shape, hess=self.hess)
         from ..compiled import objective
 
         shape = self.x0.shape
-        return Objective(self.f, shape=shape, native=objective(self.f, shape if len(shape) > 1 else ()))
+        native = objective(self.f, shape if len(shape) > 1 else ())
+        return Objective(self.f, shape=shape, native=native, hess=self.hess)
 
     def point(self, x: Any) -> np.ndarray:
         """x as an array of the problem's shape, or ValueError."""
@@ -198,7 +200,7 @@ class Problem:
 
     def fun(self, x: Any) -> float:
         """f(x)."""
-        return self._evaluate.value(self.point(x))
+        return self._evaluate.fun(self.point(x))
 
     def grad(self, x: Any) -> np.ndarray:
         """∇f(x)."""

@@ -1,0 +1,275 @@
+"""What a preconditioner is: an approximation B of the Hessian that a run keeps, applies and updates.
+
+Pointwise ones are functions in the grammar of rules, and composing one with a rule gives a rule. Stored ones keep
+arrays, with functions of `curvature`. Any other object with the same four methods serves in the NumPy loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from inspect import Parameter, cleandoc, signature
+from types import FunctionType
+from typing import Any, Protocol
+
+import numpy as np
+
+from . import curvature
+from .errors import short
+from .hyper import number, resolve
+from .trace import check_pointwise
+
+LARGEST = 10_000
+"""Variables up to which an n × n matrix is kept; it takes 800 MB there."""
+
+
+class Running(Protocol):
+    """A preconditioner in a run."""
+
+    def apply(self, v: np.ndarray) -> np.ndarray:
+        """B·v."""
+
+    def solve(self, v: np.ndarray) -> np.ndarray:
+        """B⁻¹·v; only for rules that ask for it."""
+
+    def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
+        """Learn from a step s to x, over which the gradient changed by y."""
+
+
+class Preconditioner(Protocol):
+    """The protocol: an object of your own may stand where one of ours does.
+
+    Most will have all four methods themselves, `start` forgetting what an earlier run taught them.
+    """
+
+    def start(self, problem: Any, x: np.ndarray) -> Running | None:
+        """What a run is to use, from its function (with `fun`, `grad` and `hess`) and first point; None is self."""
+
+
+# ------------------------------------------------------------------ pointwise
+
+
+@dataclass(frozen=True, repr=False)
+class Pointwise:
+    """A diagonal B as a function of a pair, (s, y, B, /, ...) -> B⁺; made by `preconditioner`."""
+
+    step: Callable
+    name: str
+    first: float
+    hyper: tuple[tuple[str, Any], ...]
+    shown: str = ""
+    index = "lagged"
+
+    def __call__(self, s: Any, y: Any, B: Any) -> Any:
+        """The next B, elementwise."""
+        hyper = dict(self.hyper)
+        return self.step(s, y, B, *resolve(hyper, hyper, {"s": s, "y": y, "B": B}))
+
+    def having(self, name: str, shown: str, **hyper: Any) -> "Pointwise":
+        """The same of another name, with other numbers where it has them."""
+        changed = tuple((n, hyper.get(n, v)) for n, v in self.hyper)
+        return replace(self, name=name, hyper=changed, shown=shown)
+
+    def __reduce__(self) -> Any:
+        """By import path, and what differs from what is found there."""
+        return _again, (self.step.__module__, self.step.__name__, self.name, self.shown, dict(self.hyper))
+
+    def start(self, problem: Any, x: np.ndarray) -> "RunningPointwise":
+        return RunningPointwise(self, self.first + 0 * x)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({self.shown})"
+
+
+def _again(module: str, attribute: str, name: str, shown: str, hyper: dict[str, Any]) -> Pointwise:
+    return getattr(import_module(module), attribute).having(name, shown, **hyper)
+
+
+class RunningPointwise:
+    """A diagonal that a run keeps."""
+
+    def __init__(self, kind: Pointwise, B: np.ndarray) -> None:
+        self.kind, self.B = kind, B
+
+    def apply(self, v: np.ndarray) -> np.ndarray:
+        return self.B * v
+
+    def solve(self, v: np.ndarray) -> np.ndarray:
+        return v / self.B
+
+    def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
+        with np.errstate(all="ignore"):
+            self.B = self.kind(s, y, self.B)
+
+
+def preconditioner(step: Callable) -> Pointwise:
+    """Declare a diagonal preconditioner of your own, in the grammar of rules.
+
+    B⁺ = step(s, y, B), elementwise, where s is a step of the point and y the change of the gradient over it. As in a
+    rule, hyperparameters follow the slash: numbers, or functions that measure whole vectors by their names s, y and B.
+
+    Parameters
+    ----------
+    step : callable
+        ``(s, y, B, /, ...) -> B``, where B has a default: what each of its elements starts as.
+
+    Returns
+    -------
+    Pointwise
+        It stands where a preconditioner does, in every loop.
+
+    Raises
+    ------
+    TypeError
+        Where the function leaves the grammar.
+
+    Examples
+    --------
+    >>> from momentumlab import minimize, pmg
+    >>> from momentumlab.ops import where
+    >>> @preconditioner
+    ... def largest_so_far(s, y, B=1.0, /):
+    ...     return where(y / s > B, y / s, B)
+    >>> minimize("mccormick", method=pmg(preconditioner=largest_so_far)).success
+    True
+    """
+    if not isinstance(step, FunctionType):
+        raise TypeError(f"preconditioner takes a function of (s, y, B, /, ...), not {short(step)}")
+    owner = f"preconditioner {step.__name__}"
+    fixed, after = _split(step)
+    if [p.name for p in fixed] != ["s", "y", "B"] or any(p.kind is not Parameter.POSITIONAL_OR_KEYWORD for p in after):
+        raise TypeError(f"{owner}: write def {step.__name__}(s, y, B=1.0, /, <hyperparameters>)")
+    if fixed[2].default is Parameter.empty or any(p.default is Parameter.empty for p in after):
+        raise TypeError(f"{owner}: B and every hyperparameter need a default")
+    hyper = {p.name: p.default for p in after}
+    values = {n: v if callable(v) else number(owner, n, v) for n, v in hyper.items()}
+    try:
+        check_pointwise(step, ("s", "y", "B"), hyper)
+    except Exception as error:
+        raise TypeError(f"{owner} cannot be written down: {error}") from error
+    return Pointwise(step, step.__name__, number(owner, "B", fixed[2].default), tuple(values.items()))
+
+
+def _split(step: Callable) -> tuple[list[Parameter], list[Parameter]]:
+    parameters = list(signature(step).parameters.values())
+    fixed = [p for p in parameters if p.kind is Parameter.POSITIONAL_ONLY]
+    return fixed, parameters[len(fixed) :]
+
+
+# ------------------------------------------------------------------ stored
+
+
+@dataclass(frozen=True, repr=False)
+class Stored:
+    """A preconditioner that keeps arrays, and is made of functions of `curvature`.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        Whose functions it uses: dense, compact or hessian.
+    update : str
+        The name of what it does with a pair.
+    settings : tuple of float
+        What its `numbers` begin with.
+    memory : int
+        The number of pairs that it keeps, where it keeps no n × n matrix.
+    shown : str
+        Its options, as a repr shows them.
+    """
+
+    name: str
+    kind: str
+    update: str
+    settings: tuple[float, ...] = ()
+    memory: int = 0
+    shown: str = ""
+
+    @property
+    def reads_hessian(self) -> bool:
+        """Whether it is made of the Hessian, not of pairs."""
+        return self.kind == "hessian"
+
+    @property
+    def index(self) -> str:
+        """Whether its products know of this step or of the one before, where nothing else is asked for."""
+        return "current" if self.reads_hessian else "lagged"
+
+    def arrays(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and numbers as they are before the first update."""
+        m = self.memory
+        if not m and n > LARGEST:
+            raise ValueError(
+                f"{self} keeps an n × n matrix, which for n = {n} would take {8e-9 * n * n:.0f} GB; it does up to "
+                f"n = {LARGEST}. Take lbfgs(), diagonal(), quasi_cauchy(), bb1() or bb2()"
+            )
+        rows = np.zeros((2 * m if m else n + 2 * (self.kind == "dense"), n))
+        numbers = np.zeros(curvature.SHARES + 2 * m + 2 * m * m)
+        numbers[: len(self.settings)] = self.settings
+        getattr(curvature, f"{self.kind}_start")(rows, numbers)
+        return rows, numbers
+
+    def start(self, problem: Any, x: np.ndarray) -> "RunningStored":
+        return RunningStored(self, problem, x)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({self.shown})"
+
+
+class RunningStored:
+    """Arrays that a run keeps."""
+
+    def __init__(self, kind: Stored, problem: Any, x: np.ndarray) -> None:
+        self.kind, self.problem = kind, problem
+        self.rows, self.numbers = kind.arrays(x.size)
+        self.applied, self.result = np.zeros_like(x), np.zeros_like(x)
+        if kind.reads_hessian:
+            self.update(x, self.applied, self.applied)
+
+    def _product(self, name: str, v: np.ndarray) -> np.ndarray:
+        out = np.empty(v.size)
+        with np.errstate(all="ignore"):
+            getattr(curvature, f"{self.kind.kind}_{name}")(self.rows, self.numbers, v.ravel(), out)
+        return out.reshape(v.shape)
+
+    def apply(self, v: np.ndarray) -> np.ndarray:
+        self.applied, self.result = v.copy(), self._product("apply", v)
+        return self.result
+
+    def solve(self, v: np.ndarray) -> np.ndarray:
+        return self._product("solve", v)
+
+    def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
+        if self.kind.reads_hessian:
+            self.rows[:] = self.problem.hess(x)
+        elif not np.array_equal(s, self.applied):
+            self.apply(s)
+        with np.errstate(all="ignore"):
+            getattr(curvature, self.kind.update)(self.rows, self.numbers, s.ravel(), y.ravel(), self.result.ravel())
+
+
+# ------------------------------------------------------------------ others'
+
+
+@dataclass(frozen=True, repr=False)
+class Operator:
+    """A constant B, given as a `scipy.sparse.linalg.LinearOperator`."""
+
+    operator: Any
+    index = "lagged"
+
+    def start(self, problem: Any, x: np.ndarray) -> "Operator":
+        if self.operator.shape != (x.size, x.size):
+            raise ValueError(f"the preconditioner has shape {self.operator.shape}; x has {x.size} components")
+        return self
+
+    def apply(self, v: np.ndarray) -> np.ndarray:
+        return self.operator.matvec(v.ravel()).reshape(v.shape)
+
+    def solve(self, v: np.ndarray) -> np.ndarray:
+        raise TypeError("a LinearOperator gives B·v; B⁻¹·v takes an object with a method solve")
+
+    def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
+        """It stays what it is."""
+
+    def __repr__(self) -> str:
+        return short(self.operator)

@@ -107,7 +107,7 @@ def hessian(function: Callable, shape: tuple[int, ...]) -> Callable | None:
 
     try:
         return njit(OBJECTIVE)(written)
-    except NumbaError:
+    except Exception:  # whatever Numba raises where it does not know what a function uses
         return None
 
 

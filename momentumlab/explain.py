@@ -10,6 +10,7 @@ from typing import Any
 from .hyper import arguments, range_of, shown
 from .method import Method
 from .minimize import as_method
+from .preconditioner import Pointwise
 from .rule import Rule, Start
 from .trace import step_lines
 
@@ -63,6 +64,8 @@ def explain(method: Method | Rule | str) -> "Explanation":
         import sympy  # noqa: F401
     except ModuleNotFoundError as error:
         raise ImportError("explain needs SymPy: pip install 'momentumlab[analysis]'") from error
+    if isinstance(method, Rule):
+        return Explanation(Method(method, (), method.default_search({})))
     return Explanation(as_method(method))
 
 
@@ -79,11 +82,13 @@ class Explanation:
 
     @property
     def rule(self) -> Rule:
-        return self.method.rule
+        """With a diagonal preconditioner in it, where one was given."""
+        by, rule = self.method.preconditioner, self.method.bound_rule
+        return rule.preconditioned(by, self.method.index) if isinstance(by, Pointwise) else rule
 
     @property
     def title(self) -> str:
-        return str(self.method) if self.method.bound else self.rule.name
+        return str(self.method) if str(self.method) != f"{self.rule.name}()" else self.rule.name
 
     @cached_property
     def symbols(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Method:
     @cached_property
     def rule(self) -> "Rule":
         """The rule that runs: with the bound values, the search's step size and a diagonal preconditioner in it."""
-        rule = self._bound
+        rule = self.bound_rule
         if self.search:
             rule = rule.searching(self._averaging)
         if isinstance(self.preconditioner, Pointwise):
@@ -57,7 +57,8 @@ class Method:
         return rule
 
     @cached_property
-    def _bound(self) -> "Rule":
+    def bound_rule(self) -> "Rule":
+        """The rule with the bound values as its own."""
         return self.base.having(**dict(self.bound)) if self.bound else self.base
 
     @cached_property
@@ -66,7 +67,7 @@ class Method:
 
         Less than 1 where the rule averages gradients.
         """
-        first = 1.0 if self.search is None or self.search.own else self._bound.first_step()
+        first = 1.0 if self.search is None or self.search.own else self.bound_rule.first_step()
         return first if 0 < first < 1 else 1.0
 
     @property

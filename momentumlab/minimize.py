@@ -274,6 +274,8 @@ def _hunted(
     """Step k with the step size that the search accepts: the next x, f, gradient and slots; None where it gives up."""
     search = method.search
     assert search is not None
+    if not np.isfinite(g).all():
+        return None
     begin(search.settings, hunt)
     while True:
         step = float(hunt[STEP])

@@ -194,7 +194,7 @@ def _paths(axes: Axes, runs: Mapping[str, Result], problem: Problem) -> None:
     walks = [_history(label, result).x.reshape(-1, 2) for label, result in runs.items()]
     (left, right), (low, high) = _view(problem, walks)
     first, second = np.linspace(left, right, 240), np.linspace(low, high, 240)
-    value, shape = replace(problem, sampler=None).objective().value, problem.x0.shape
+    value, shape = replace(problem, sampler=None).objective().fun, problem.x0.shape
     z = np.array([[value(np.array([a, b]).reshape(shape)) for a in first] for b in second])
     above = z - z.min()
     levels = np.geomspace(max(np.quantile(above, 0.002), 1e-9 * np.ptp(z)), above.max(), 18)

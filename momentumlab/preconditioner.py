@@ -127,9 +127,9 @@ def preconditioner(step: Callable) -> Pointwise:
     >>> from momentumlab import minimize, pmg
     >>> from momentumlab.ops import where
     >>> @preconditioner
-    ... def largest_so_far(s, y, B=1.0, /):
-    ...     return where(y / s > B, y / s, B)
-    >>> minimize("mccormick", method=pmg(preconditioner=largest_so_far)).success
+    ... def averaged(s, y, B=1.0, /, nu=0.5):
+    ...     return where(y / s > 0, (1 - nu) * B + nu * y / s, B)
+    >>> minimize("mccormick", method=pmg(preconditioner=averaged)).success
     True
     """
     if not isinstance(step, FunctionType):

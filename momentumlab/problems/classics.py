@@ -29,7 +29,7 @@ def rosenbrock_fg(x, g):
 
 
 def rosenbrock_hess(x):
-    x = np.asarray(x, dtype=float)
+    x = np.asarray(x)
     diagonal = np.zeros(x.size)
     diagonal[:-1] = 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
     diagonal[1:] += 200
@@ -71,7 +71,7 @@ def stiff_quadratic() -> Problem:
         "stiff_quadratic",
         stiff_quadratic_fg,
         (10, 1),
-        hess=lambda x: np.diag([1.0, 100.0]),
+        hess=lambda x: np.diag(np.array([1.0, 100.0])),
         minimizers=((0, 0),),
         fstar=0.0,
         mu=1.0,
@@ -353,7 +353,7 @@ def three_hump_camel_fg(x, g):
 
 def three_hump_camel_hess(x):
     a = x[0] ** 2
-    return np.array([[4 - 12.6 * a + 5 * a * a, 1], [1, 2]])
+    return np.array([[4 - 12.6 * a + 5 * a * a, 1.0], [1.0, 2.0]])
 
 
 def three_hump_camel() -> Problem:
@@ -567,7 +567,7 @@ def dixon_price_fg(x, g):
 
 
 def dixon_price_hess(x):
-    x = np.asarray(x, dtype=float)
+    x = np.asarray(x)
     i = np.arange(2, x.size + 1)
     diagonal = np.zeros(x.size)
     diagonal[0] = 2

@@ -202,14 +202,19 @@ def _logistic_mean(A: Any, ridge: float) -> Callable:
 
 
 def _logistic_hess(A: Any, ridge: float) -> Callable:
-    def hess(x):
+    def dense(x):
+        margins = A @ x
+        curvatures = np.exp(-np.logaddexp(0.0, margins) - np.logaddexp(0.0, -margins)) / margins.size
+        rows = np.sqrt(curvatures).reshape(-1, 1) * A
+        return rows.T @ rows + ridge * np.eye(x.size)
+
+    def sparse(x):
         margins = A @ x
         curvatures = np.exp(-np.logaddexp(0.0, margins) - np.logaddexp(0.0, -margins)) / margins.size
         rows = _scaled(np.sqrt(curvatures), A)
-        gram = rows.T @ rows
-        return (gram.toarray() if _is_sparse(A) else gram) + ridge * np.eye(x.size)
+        return (rows.T @ rows).toarray() + ridge * np.eye(x.size)
 
-    return hess
+    return sparse if _is_sparse(A) else dense
 
 
 def _squares(A: np.ndarray, b: np.ndarray, ridge: float) -> Callable:

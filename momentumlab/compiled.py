@@ -36,7 +36,7 @@ KEPT = 128  # compiled objectives, with the data that they close over
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 VECTOR, MATRIX = float64[::1], float64[:, ::1]
 OBJECTIVE = float64(VECTOR, VECTOR)
-KERNELS = {n: types.void(MATRIX, *[VECTOR] * (n - 1)) for n in (4, 5)}  # by their number of arguments
+KERNELS = {n: types.void(MATRIX, *[VECTOR] * (n - 1)) for n in (4, 6)}  # by their number of arguments
 INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
     PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, NO_STEP=NO_STEP,
@@ -159,47 +159,92 @@ def dot(a, b):
 
 
 @njit
-def gram(s, y, p):
+def pair(s, g, last, p, step, change):
     ss, sy, yy, sp = 0.0, 0.0, 0.0, 0.0
     for i in range(s.size):
-        ss += s[i] * s[i]
-        sy += s[i] * y[i]
-        yy += y[i] * y[i]
-        sp += s[i] * p[i]
+        a, y = s[i], g[i] - last[i]
+        step[i], change[i], last[i] = a, y, g[i]
+        ss += a * a
+        sy += a * y
+        yy += y * y
+        sp += a * p[i]
     return ss, sy, yy, sp
 
 
+ROWS_AT_ONCE = """\
 @njit
-def products(W, v, out):
-    """Five rows at once, whose sums do not wait for each other."""
-    n, rows = v.size, W.shape[0]
-    whole = rows - rows % 5
-    for r in range(0, whole, 5):
-        a, b, c, d, e = W[r], W[r + 1], W[r + 2], W[r + 3], W[r + 4]
-        ta, tb, tc, td, te = 0.0, 0.0, 0.0, 0.0, 0.0
-        for i in range(n):
-            ta += a[i] * v[i]
-            tb += b[i] * v[i]
-            tc += c[i] * v[i]
-            td += d[i] * v[i]
-            te += e[i] * v[i]
-        out[r], out[r + 1], out[r + 2], out[r + 3], out[r + 4] = ta, tb, tc, td, te
-    for r in range(whole, rows):
-        out[r] = dot(W[r], v)
+def products_{wide}(W, at, v, out):
+    {rows}
+    {zeros}
+    for i in range(v.size):
+        {sums}
+    {results}
+
+@njit
+def combine_{wide}(gamma, v, c, W, at, out):
+    {rows}
+    {shares}
+    for i in range(v.size):
+        out[i] = gamma * v[i] + {total}
+"""
+"""Sums over several rows at a time do not wait for each other, and v is read once for all of them."""
+
+
+def _rows_at_once(wide: int) -> tuple[Callable, Callable]:
+    each = lambda text, join="; ": join.join(text.format(j=j) for j in range(wide))
+    text = ROWS_AT_ONCE.format(
+        wide=wide,
+        rows=each("w{j} = W[at[{j}]]"),
+        zeros=each("t{j} = 0.0"),
+        sums=each("t{j} += w{j}[i] * v[i]"),
+        results=each("out[at[{j}]] = t{j}"),
+        shares=each("c{j} = c[at[{j}]]"),
+        total=each("c{j} * w{j}[i]", " + "),
+    )
+    scope: dict[str, Any] = {"njit": njit}
+    exec(text, scope)  # noqa: S102 - the text above
+    return scope[f"products_{wide}"], scope[f"combine_{wide}"]
+
+
+products_10, combine_10 = _rows_at_once(10)
+products_4, combine_4 = _rows_at_once(4)
+products_1, combine_1 = _rows_at_once(1)
 
 
 @njit
-def combine(gamma, v, c, W, out):
-    """A block of coordinates at a time, which stays in the cache from row to row."""
-    n, rows = v.size, W.shape[0]
-    for start in range(0, n, 1024):
-        block, source = out[start : start + 1024], v[start : start + 1024]
-        for i in range(block.size):
-            block[i] = gamma * source[i]
-        for r in range(rows):
-            share, row = c[r], W[r, start : start + 1024]
-            for i in range(block.size):
-                block[i] += share * row[i]
+def products(W, at, v, out):
+    done = 0
+    while done < at.size:
+        left = at.size - done
+        if left >= 10:
+            products_10(W, at[done:], v, out)
+            done += 10
+        elif left >= 4:
+            products_4(W, at[done:], v, out)
+            done += 4
+        else:
+            products_1(W, at[done:], v, out)
+            done += 1
+
+
+@njit
+def combine(gamma, v, c, W, at, out):
+    done, base = 0, v
+    while done < at.size:
+        left = at.size - done
+        if left >= 10:
+            combine_10(gamma, base, c, W, at[done:], out)
+            done += 10
+        elif left >= 4:
+            combine_4(gamma, base, c, W, at[done:], out)
+            done += 4
+        else:
+            combine_1(gamma, base, c, W, at[done:], out)
+            done += 1
+        gamma, base = 1.0, out
+    if done == 0:
+        for i in range(out.size):
+            out[i] = gamma * v[i]
 
 
 @njit
@@ -228,7 +273,7 @@ def where(condition, a, b):
     return a if condition else b
 
 
-IN_LOOPS = dict(dot=dot, gram=gram, products=products, combine=combine, blend=blend, turn=turn, where=where, sqrt=np.sqrt)
+IN_LOOPS = dict(dot=dot, pair=pair, products=products, combine=combine, blend=blend, turn=turn, where=where, sqrt=np.sqrt)
 
 
 # ------------------------------------------------------------------ the driver
@@ -325,7 +370,7 @@ def _driver(kind: LoopType) -> Callable:
     table = types.Array(float64, 2, "C", readonly=True)
     bounds = types.Tuple((int64, int64, float64, float64, boolean))
     record = types.Tuple((MATRIX, MATRIX, MATRIX, MATRIX, int64[::1], VECTOR))
-    curvature = (MATRIX, VECTOR, MATRIX, MATRIX, *(PointerType(KERNELS[n]) for n in (4, 4, 5))) if kind.learns else ()
+    curvature = (MATRIX, VECTOR, MATRIX, MATRIX, *(PointerType(KERNELS[n]) for n in (4, 4, 6))) if kind.learns else ()
     searching = types.Tuple((VECTOR, VECTOR))
     arguments = (kind, POINTER, POINTER, VECTOR, VECTOR, MATRIX, table, bounds, record, searching, types.Tuple(curvature))
     return _njit(int64(*arguments), _drive, nogil=True)
@@ -369,8 +414,7 @@ class Loop:
         for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
             slot[:] = start.ravel()
         if self.curvature and not method.takes_hessian:
-            kept = self.curvature[3]
-            kept[0] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
+            self.curvature[3][0] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
 
     def _curvature(self, n: int) -> tuple[Any, ...]:
         """What a stored preconditioner keeps, what it supplies, the vectors of pairs, and its functions."""

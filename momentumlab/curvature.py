@@ -1,19 +1,19 @@
 """How approximations of the Hessian are kept, applied and updated: plain functions, which Numba compiles too.
 
 Each kind keeps `rows`, as long as x, and `numbers`, and has functions of them: `start` fills them; `apply` and `solve`
-write Bv and B⁻¹v into `out`; `update` makes Bs = y. An update follows an `apply` to its s, whose result it is given.
-Pairs out of the range of doubles are skipped, so that B stays finite.
+write Bv and B⁻¹v into `out`; `update` makes Bs = y, where y = g − last, and then last = g. An update follows an
+`apply` to its s, whose result it is given. Pairs out of the range of doubles are skipped, so that B stays finite.
 """
 
 from math import inf
 
 import numpy as np
 
-from .ops import blend, combine, dot, gram, products, sqrt, turn, where
+from .ops import blend, combine, dot, pair, products, sqrt, turn, where
 
 BFGS, DFP, SR1 = range(3)
 DAMP, KIND = range(2)  # numbers of a dense matrix
-HELD, NEWEST, GAMMA, SHARES = range(1, 5)  # numbers of limited memory, after DAMP; then 2m shares and their history
+HELD, NEWEST, GAMMA, SCALES = range(1, 5)  # numbers of limited memory, after DAMP; what `parts` gives is behind
 
 
 def share(damp, ss, sy, yy, sBs):
@@ -50,16 +50,16 @@ def dense_solve(rows, numbers, v, out):
     solve_or_nan(rows[: v.size], v, out)
 
 
-def dense_update(rows, numbers, s, y, Bs):
+def dense_update(rows, numbers, s, g, last, Bs):
     """Every update is B + bbᵀ − aaᵀ; the two vectors wait for the next pass over B.
 
     BFGS: b = y/√(sᵀy), a = Bs/√(sᵀBs). DFP adds (tb − a)(tb − a)ᵀ to it, where t² = sᵀBs/sᵀy.
     SR1: r = y − Bs over √|sᵀr|, as one or the other.
     """
     b, a = rows[s.size], rows[s.size + 1]
-    ss, sy, yy, sBs = gram(s, y, Bs)
+    ss, sy, yy, sBs = pair(s, g, last, Bs, b, a)
     if numbers[KIND] == SR1:
-        blend(1.0, y, -1.0, Bs, b)
+        blend(1.0, a, -1.0, Bs, b)
         sr, rr = dot(s, b), dot(b, b)
         kept = 0.0 < abs(sr) < inf and abs(sr) >= 1e-8 * sqrt(ss) * sqrt(rr)
         size = 1.0 / sqrt(abs(sr)) if kept else 0.0
@@ -75,18 +75,35 @@ def dense_update(rows, numbers, s, y, Bs):
                 t = sqrt(sBs / sy)
                 h = sqrt(1.0 + t * t)
                 along_y, along_Bs, out = h * along_y, h * along_Bs - t / h * out, t / h * out
-        blend(along_y, y, along_Bs, Bs, b)
-        blend(0.0, y, out, Bs, a)
+        blend(along_y, a, along_Bs, Bs, b)
+        blend(0.0, a, out, Bs, a)
     if not dot(a, a) + dot(b, b) < 1e300:
         for i in range(s.size):
             a[i], b[i] = 0.0, 0.0
 
 
-# ------------------------------------------------------------------ limited memory: m steps, then m changes of gradient
+# ------------------------------------------------------------------ limited memory: steps, then changes of gradient
 
 
 def compact_start(rows, numbers):
     numbers[GAMMA] = 1.0
+
+
+def parts(numbers, places):
+    """For each place, the scale that makes sᵀy = 1; for each row, its share of v; for both, scaled rows · sᵀ."""
+    scales = numbers[SCALES : SCALES + places]
+    shares = numbers[SCALES + places : SCALES + 3 * places]
+    return scales, shares, numbers[SCALES + 3 * places :].reshape(2 * places, places)
+
+
+def occupied(numbers, places):
+    """The rows in use: steps, oldest first, then their changes of gradient. There is one more place than pairs."""
+    held = int(numbers[HELD])
+    at = np.empty(2 * held, np.int64)
+    for i in range(held):
+        at[i] = (int(numbers[NEWEST]) + places + 1 - held + i) % places
+        at[held + i] = places + at[i]
+    return at
 
 
 def compact_apply(rows, numbers, v, out):
@@ -95,41 +112,40 @@ def compact_apply(rows, numbers, v, out):
     The pairs are scaled to sᵢᵀyᵢ = 1; Lᵢⱼ = sᵢᵀyⱼ where i is newer than j. Steps that have become dependent are
     forgotten, oldest first.
     """
-    coefficients = np.zeros(rows.shape[0])
-    products(rows, v, numbers[SHARES : SHARES + rows.shape[0]])
-    while numbers[HELD] > 0.0 and not compact_coefficients(numbers, coefficients):
+    places = rows.shape[0] // 2
+    scales, shares, G = parts(numbers, places)
+    at, weights = occupied(numbers, places), np.zeros(2 * places)
+    products(rows, at, v, shares)
+    for r in at:
+        shares[r] *= scales[r % places]
+    while numbers[HELD] > 0.0 and not compact_weights(numbers[GAMMA], at, shares, G, weights):
         numbers[HELD] -= 1.0
-        coefficients[:] = 0.0
-    combine(numbers[GAMMA], v, coefficients, rows, out)
+        at = occupied(numbers, places)
+    for r in at:
+        weights[r] *= scales[r % places]
+    combine(numbers[GAMMA], v, weights, rows, at, out)
 
 
-def compact_coefficients(numbers, coefficients):
-    """Of the rows, into `coefficients`; whether there are any."""
-    m, held, gamma = coefficients.size // 2, int(numbers[HELD]), numbers[GAMMA]
-    q, G = numbers[SHARES : SHARES + 2 * m], numbers[SHARES + 2 * m :].reshape(2 * m, m)
-    oldest = int(numbers[NEWEST]) + m + 1 - held
+def compact_weights(gamma, at, shares, G, weights):
+    """Of the rows, into `weights`; whether there are any."""
+    held = at.size // 2
+    steps, changes = at[:held], at[held:]
     A, a = np.zeros((held, held)), np.zeros(held)
     for i in range(held):
-        here = (oldest + i) % m
-        a[i] = gamma * q[here]
+        newer = steps[i]
+        a[i] = gamma * shares[newer]
         for j in range(i):
-            at = m + (oldest + j) % m
-            a[i] += G[at, here] * q[at]
+            a[i] += G[changes[j], newer] * shares[changes[j]]
         for j in range(i + 1):
-            there = (oldest + j) % m
-            A[i, j] = gamma * G[there, here]
+            A[i, j] = gamma * G[steps[j], newer]
             for k in range(j):
-                at = m + (oldest + k) % m
-                A[i, j] += G[at, here] * G[at, there]
+                A[i, j] += G[changes[k], newer] * G[changes[k], steps[j]]
     if not solve_by_cholesky(A, a):
         return False
     for i in range(held):
-        here = (oldest + i) % m
-        coefficients[here] = -gamma * a[i]
-        coefficients[m + here] += q[m + here]
+        weights[steps[i]], weights[changes[i]] = -gamma * a[i], shares[changes[i]]
         for j in range(i):
-            at = m + (oldest + j) % m
-            coefficients[at] -= G[at, here] * a[i]
+            weights[changes[j]] -= G[changes[j], steps[i]] * a[i]
     return True
 
 
@@ -160,41 +176,40 @@ def solve_by_cholesky(A, x):
 
 def compact_solve(rows, numbers, v, out):
     """The two-loop recursion (Nocedal 1980)."""
-    m, held, newest = rows.shape[0] // 2, int(numbers[HELD]), int(numbers[NEWEST])
-    shares = np.zeros(held)
-    out[:] = v
-    for i in range(held):
-        at = (newest - i) % m
-        shares[i] = dot(rows[at], out)
-        combine(1.0, out, -shares[i : i + 1], rows[m + at : m + at + 1], out)
-    combine(1.0 / numbers[GAMMA], out, shares[:0], rows[:0], out)
+    places = rows.shape[0] // 2
+    scales, _, _ = parts(numbers, places)
+    at, shares = occupied(numbers, places), np.zeros(2 * places)
+    held = at.size // 2
+    combine(1.0, v, shares, rows, at[:0], out)
     for i in range(held - 1, -1, -1):
-        at = (newest - i) % m
-        shares[i] -= dot(rows[m + at], out)
-        combine(1.0, out, shares[i : i + 1], rows[at : at + 1], out)
+        step, change = at[i], at[held + i]
+        shares[step] = scales[step] * scales[step] * dot(rows[step], out)
+        shares[change] = -shares[step]
+        combine(1.0, out, shares, rows, at[held + i : held + i + 1], out)
+    combine(1.0 / numbers[GAMMA], out, shares, rows, at[:0], out)
+    for i in range(held):
+        step, change = at[i], at[held + i]
+        shares[step] -= scales[step] * scales[step] * dot(rows[change], out)
+        combine(1.0, out, shares, rows, at[i : i + 1], out)
 
 
-def compact_update(rows, numbers, s, y, Bs):
-    m = rows.shape[0] // 2
-    q, G = numbers[SHARES : SHARES + 2 * m], numbers[SHARES + 2 * m :].reshape(2 * m, m)
-    ss, sy, yy, sBs = gram(s, y, Bs)
+def compact_update(rows, numbers, s, g, last, Bs):
+    places = rows.shape[0] // 2
+    scales, shares, G = parts(numbers, places)
+    new = (int(numbers[NEWEST]) + 1) % places
+    step, change = rows[new], rows[places + new]
+    ss, sy, yy, sBs = pair(s, g, last, Bs, step, change)
     phi = share(numbers[DAMP], ss, sy, yy, sBs)
-    sy = curved(phi, sy, sBs)
+    if phi < 1.0:
+        blend(phi, change, 1.0 - phi, Bs, change)
+        sy, yy = curved(phi, sy, sBs), dot(change, change)
     if phi == 0.0 or not (0.0 < ss / sy < 1e300 and yy / sy < 1e300):
         return
-    scale = 1.0 / sqrt(sy)
-    at = (int(numbers[NEWEST]) + 1) % m
-    blend(scale, s, 0.0, s, rows[at])
-    if phi == 1.0:
-        blend(scale, y, 0.0, y, rows[m + at])
-        numbers[GAMMA] = yy / sy
-    else:
-        blend(phi * scale, y, (1.0 - phi) * scale, Bs, rows[m + at])
-        numbers[GAMMA] = dot(rows[m + at], rows[m + at])
-    for r in range(2 * m):
-        G[r, at] = scale * q[r]
-    G[at, at] = ss / sy
-    numbers[NEWEST], numbers[HELD] = at, min(numbers[HELD] + 1.0, m)
+    scales[new] = 1.0 / sqrt(sy)
+    for r in range(2 * places):
+        G[r, new] = scales[new] * shares[r]
+    G[new, new] = ss / sy
+    numbers[GAMMA], numbers[NEWEST], numbers[HELD] = yy / sy, new, min(numbers[HELD] + 1.0, places - 1.0)
 
 
 # ------------------------------------------------------------------ the Hessian itself: n rows, evaluated before an update
@@ -205,18 +220,18 @@ def hessian_start(rows, numbers):
 
 
 def hessian_apply(rows, numbers, v, out):
-    products(rows, v, out)
+    products(rows, np.arange(v.size), v, out)
 
 
 def hessian_solve(rows, numbers, v, out):
     solve_or_nan(rows, v, out)
 
 
-def hessian_keep(rows, numbers, s, y, Bs):
+def hessian_keep(rows, numbers, s, g, last, Bs):
     pass
 
 
-def hessian_shift(H, numbers, s, y, Bs):
+def hessian_shift(H, numbers, s, g, last, Bs):
     """H + τI, the first of τ = 0, 10⁻³, ... (from past the least diagonal element) that Cholesky factors."""
     least = np.min(np.diag(H))
     tau, last = 0.0 if least > 0.0 else 1e-3 - least, 0.0
@@ -228,7 +243,7 @@ def hessian_shift(H, numbers, s, y, Bs):
         tau, last = max(2.0 * tau, 1e-3), tau
 
 
-def hessian_abs(H, numbers, s, y, Bs):
+def hessian_abs(H, numbers, s, g, last, Bs):
     """UΛUᵀ with |Λ| in place of Λ, and at least 10⁻⁸ max(1, |Λ|)."""
     if np.isfinite(H).all():
         values, vectors = np.linalg.eigh(H)

@@ -52,21 +52,28 @@ def slice_mean(a: Any, axis: Any = 0, min_dim: Any = 2) -> Any:
 # ------------------------------------------------------------------ what preconditioners do to whole arrays
 
 
+def pair(s: Any, g: Any, last: Any, p: Any, step: Any, change: Any) -> tuple[Any, Any, Any, Any]:
+    """step ← s, change ← y = g − last, last ← g; and (s·s, s·y, y·y, s·p). In one pass where it is compiled."""
+    step[:], change[:] = s, g - last
+    last[:] = g
+    return gram(s, change, p)
+
+
 def gram(s: Any, y: Any, p: Any) -> tuple[Any, Any, Any, Any]:
-    """(s·s, s·y, y·y, s·p), in one pass where it is compiled."""
+    """(s·s, s·y, y·y, s·p)."""
     return dot(s, s), dot(s, y), dot(y, y), dot(s, p)
 
 
-def products(W: Any, v: Any, out: Any) -> None:
-    """out ← Wv, row by row, each summed from the first coordinate to the last."""
-    for r in range(len(W)):
+def products(W: Any, at: Any, v: Any, out: Any) -> None:
+    """out ← Wv in the rows `at`, each summed from the first coordinate to the last."""
+    for r in at:
         out[r] = dot(W[r], v)
 
 
-def combine(gamma: Any, v: Any, c: Any, W: Any, out: Any) -> None:
-    """out ← γv + c₁W₁ + c₂W₂ + ..., added in this order; out may be v."""
+def combine(gamma: Any, v: Any, c: Any, W: Any, at: Any, out: Any) -> None:
+    """out ← γv + Σ cᵣWᵣ over the rows `at`, added in their order; out may be v."""
     total = gamma * v
-    for r in range(len(W)):
+    for r in at:
         total = total + c[r] * W[r]
     out[:] = total
 

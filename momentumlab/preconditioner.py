@@ -202,8 +202,8 @@ class Stored:
                 f"{self} keeps an n × n matrix, which for n = {n} would take {8e-9 * n * n:.0f} GB; it does up to "
                 f"n = {LARGEST}. Take lbfgs(), diagonal(), quasi_cauchy(), bb1() or bb2()"
             )
-        rows = np.zeros((2 * m if m else n + 2 * (self.kind == "dense"), n))
-        numbers = np.zeros(curvature.SHARES + 2 * m + 2 * m * m)
+        rows = np.zeros((2 * (m + 1) if m else n + 2 * (self.kind == "dense"), n))
+        numbers = np.zeros(curvature.SCALES + (m + 1) * (2 * m + 5))
         numbers[: len(self.settings)] = self.settings
         getattr(curvature, f"{self.kind}_start")(rows, numbers)
         return rows, numbers
@@ -244,7 +244,10 @@ class RunningStored:
         elif not np.array_equal(s, self.applied):
             self.apply(s)
         with np.errstate(all="ignore"):
-            getattr(curvature, self.kind.update)(self.rows, self.numbers, s.ravel(), y.ravel(), self.result.ravel())
+            change, before = y.ravel(), np.zeros(y.size)
+            getattr(curvature, self.kind.update)(
+                self.rows, self.numbers, s.ravel(), change, before, self.result.ravel()
+            )
 
 
 # ------------------------------------------------------------------ others'

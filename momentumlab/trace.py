@@ -348,32 +348,36 @@ def _seen(rule) -> str:
 
 
 def kept_of_pairs(rule, stored, index: str) -> list[str]:
-    """The vectors that a loop keeps beside a stored preconditioner: the last gradient, y, and what else it takes."""
+    """The vectors that a loop keeps beside a stored preconditioner: the last gradient, and what else it takes."""
     if stored.reads_hessian:
-        return ["y"]
+        return []
     step = last_step(rule)
     fused = index == "lagged" and rule.inputs == (f"B{step}",)
-    return ["last", "y", *([] if fused else ["Bs"]), *([] if step else ["s"]), *(["seen"] if rule.before else [])]
+    return ["last", *([] if fused else ["Bs"]), *([] if step else ["s"]), *(["seen"] if rule.before else [])]
 
 
 def _supply(rule, stored, index: str) -> str:
     """The products of a stored preconditioner, and its update, before a step."""
-    kept, step = kept_of_pairs(rule, stored, index), last_step(rule)
     if stored.reads_hessian:
         return "\n".join([HESSIAN, _products(rule)])
-    seen = "seen" if rule.before else "a_g"
+    kept, step = kept_of_pairs(rule, stored, index), last_step(rule)
     s, Bs = f"a_{step}" if step else "s", "Bs" if "Bs" in kept else f"a_B{step}"
-    change = [f"y[i] = {seen}[i] - last[i]", f"last[i] = {seen}[i]"]
-    before = [*([_seen(rule)] if rule.before else []), _loop(change if step else [*change, "s[i] = point[i] - old[0, i]"])]
-    learn = [f"apply(rows, numbers, {s}, {Bs})", f"update(rows, numbers, {s}, y, {Bs})"]
-    supply = [] if "Bs" not in kept else [_products(rule)]
-    return "\n".join(before + (supply + learn if index == "lagged" else learn + supply))
+    lines = [_seen(rule)] if rule.before else []
+    lines += [] if step else [_loop(["s[i] = point[i] - old[0, i]"])]
+    learn = [f"apply(rows, numbers, {s}, {Bs})", f"update(rows, numbers, {s}, {_gradient(rule)}, last, {Bs})"]
+    supply = [_products(rule)] if "Bs" in kept else []
+    return "\n".join(lines + (supply + learn if index == "lagged" else learn + supply))
+
+
+def _gradient(rule) -> str:
+    """The array of the gradient as the rule sees it."""
+    return "seen" if rule.before else "a_g"
 
 
 def _products(rule) -> str:
     """What the rule asks of a stored preconditioner."""
     calls = {"B": "apply", "H": "solve"}
-    vector = lambda name: ("seen" if rule.before else "a_g") if name == "g" else f"a_{name}"
+    vector = lambda name: _gradient(rule) if name == "g" else f"a_{name}"
     return "\n".join(f"{calls[n[0]]}(rows, numbers, {vector(n[1:])}, a_{n})" for n in rule.inputs)
 
 
@@ -382,7 +386,7 @@ counts[HESSIANS] += 1
 counts[TRYING] = 3
 hessian(point, rows.reshape(-1))
 counts[TRYING] = 0
-update(rows, numbers, y, y, y)"""
+update(rows, numbers, a_g, a_g, a_g, a_g)"""
 
 LOOK_ALONG = """\
 begin(settings, hunt)

@@ -194,11 +194,11 @@ def _rows_at_once(wide: int) -> tuple[Callable, Callable]:
     each = lambda text, join="; ": join.join(text.format(j=j) for j in range(wide))
     text = ROWS_AT_ONCE.format(
         wide=wide,
-        rows=each("w{j} = W[at[{j}]]"),
+        rows=each("w{j} = W[int(at[{j}])]"),
         zeros=each("t{j} = 0.0"),
         sums=each("t{j} += w{j}[i] * v[i]"),
-        results=each("out[at[{j}]] = t{j}"),
-        shares=each("c{j} = c[at[{j}]]"),
+        results=each("out[int(at[{j}])] = t{j}"),
+        shares=each("c{j} = c[int(at[{j}])]"),
         total=each("c{j} * w{j}[i]", " + "),
     )
     scope: dict[str, Any] = {"njit": njit}
@@ -254,15 +254,16 @@ def blend(a, u, b, v, out):
 
 
 @njit
-def turn(B, b, a, v, out):
+def turn(rows, v, out):
     n = v.size
+    b, a = rows[n], rows[n + 1]
     for j in range(n):
         out[j] = 0.0
     for i in range(n):
-        row, up, down, weight = B[i], b[i], a[i], v[i]
+        up, down, weight = b[i], a[i], v[i]
         for j in range(n):
-            entry = row[j] + (up * b[j] - down * a[j])
-            row[j] = entry
+            entry = rows[i, j] + (up * b[j] - down * a[j])
+            rows[i, j] = entry
             out[j] += weight * entry
     for i in range(n):
         b[i], a[i] = 0.0, 0.0
@@ -285,7 +286,7 @@ class LoopType(types.Dummy):
     texts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, digest: str) -> None:
-        self.digest, self.learns = digest, "= curvature" in self.texts[digest]
+        self.digest, self.learns = digest, "update(" in self.texts[digest]
         super().__init__(f"Loop({digest})")
 
 
@@ -334,6 +335,10 @@ def _kernels() -> dict[str, Any]:
     return scope
 
 
+ALLOCATING = ("dense_solve", "hessian_solve", "hessian_shift", "hessian_abs", "hessian_apply")
+"""Functions of `curvature` that make arrays; counting references to them would take the others as long as their work."""
+
+
 @cache
 def _kernel(name: str) -> Pointer:
     """A function of `curvature`, from the disk where it was compiled before."""
@@ -342,7 +347,7 @@ def _kernel(name: str) -> Pointer:
     named = FunctionType(plain.__code__, plain.__globals__, name)
     named.__qualname__ = f"{name}_{hashlib.sha256(sources.encode()).hexdigest()[:16]}"
     signature = KERNELS[len(inspect.signature(plain).parameters)]
-    return Pointer(_njit(signature, named), signature)
+    return Pointer(_njit(signature, named, _nrt=name in ALLOCATING), signature)
 
 
 def _descend(*args):
@@ -350,14 +355,14 @@ def _descend(*args):
 
 
 @overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
-def _written(program, objective, hessian, point, g, slots, table, bounds, record, searching, curvature):
+def _written(program, objective, hessian, apply, solve, update, point, g, slots, table, bounds, record, searching, curvature):
     scope = {**_kernels(), **SCOPE, "slices": slices}
     exec(LoopType.texts[program.digest], scope)  # noqa: S102 - text written by `trace`
     return scope["descend"]
 
 
-def _drive(program, objective, hessian, point, g, slots, table, bounds, record, searching, curvature):
-    return _descend(program, objective, hessian, point, g, slots, table, bounds, record, searching, curvature)
+def _drive(program, objective, hessian, apply, solve, update, point, g, slots, table, bounds, record, searching, curvature):
+    return _descend(program, objective, hessian, apply, solve, update, point, g, slots, table, bounds, record, searching, curvature)
 
 
 def driver(method: Method) -> Callable:
@@ -370,10 +375,10 @@ def _driver(kind: LoopType) -> Callable:
     table = types.Array(float64, 2, "C", readonly=True)
     bounds = types.Tuple((int64, int64, float64, float64, boolean))
     record = types.Tuple((MATRIX, MATRIX, MATRIX, MATRIX, int64[::1], VECTOR))
-    curvature = (MATRIX, VECTOR, MATRIX, MATRIX, *(PointerType(KERNELS[n]) for n in (4, 4, 6))) if kind.learns else ()
-    searching = types.Tuple((VECTOR, VECTOR))
-    arguments = (kind, POINTER, POINTER, VECTOR, VECTOR, MATRIX, table, bounds, record, searching, types.Tuple(curvature))
-    return _njit(int64(*arguments), _drive, nogil=True)
+    searching, curvature = types.Tuple((VECTOR, VECTOR)), types.Tuple((MATRIX, VECTOR, MATRIX, MATRIX))
+    kernels = [PointerType(KERNELS[n]) for n in (4, 4, 6)] if kind.learns else [POINTER] * 3
+    arrays = (VECTOR, VECTOR, MATRIX, table, bounds, record, searching, curvature)
+    return _njit(int64(kind, POINTER, POINTER, *kernels, *arrays), _drive, nogil=True)
 
 
 class Loop:
@@ -402,8 +407,11 @@ class Loop:
         self.old[0] = x0.ravel()
         self.work = np.empty((2, n if search else 0))
         self.searching = np.array(search.settings if search else ()), fresh_hunt()
-        self.curvature = self._curvature(n)
-        self.pointers = pointer(objective.native), pointer(objective.native_hess if method.takes_hessian else objective.native)
+        stored = method.stored
+        kept = kept_of_pairs(rule, stored, method.index) if stored else []
+        arrays = stored.arrays(n) if stored else (np.empty((0, 0)), np.empty(0))
+        self.curvature = *arrays, np.zeros((len(rule.inputs), n)), np.zeros((len(kept), n))
+        self.pointers = self._pointers()
         self.counts, self.values = np.array([0] * SHAPE + [*x0.shape], dtype=np.int64), np.zeros(1 + history.spent.size)
         history.spent = self.values[1:]
         began = time.perf_counter()
@@ -413,19 +421,18 @@ class Loop:
         self.tests = (tol, limit(self.fun), euclidean)
         for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
             slot[:] = start.ravel()
-        if self.curvature and not method.takes_hessian:
-            self.curvature[3][0] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
+        for last in self.curvature[3][:1]:
+            last[:] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
 
-    def _curvature(self, n: int) -> tuple[Any, ...]:
-        """What a stored preconditioner keeps, what it supplies, the vectors of pairs, and its functions."""
-        stored, rule = self.method.stored, self.rule
+    def _pointers(self) -> tuple[Pointer, ...]:
+        """The objective, the Hessian and the functions of a stored preconditioner; the objective again, where not."""
+        f, stored = pointer(self.objective.native), self.method.stored
         if stored is None:
-            return ()
-        kept = kept_of_pairs(rule, stored, self.method.index)
+            return f, f, f, f, f
+        hess = self.objective.native_hess if stored.reads_hessian else self.objective.native
         apply = _kernel(f"{stored.kind}_apply")
-        solve = _kernel(f"{stored.kind}_solve") if any(name[0] == "H" for name in rule.inputs) else apply
-        supplied, kept = np.zeros((len(rule.inputs), n)), np.zeros((len(kept), n))
-        return *stored.arrays(n), supplied, kept, apply, solve, _kernel(stored.update)
+        solve = _kernel(f"{stored.kind}_solve") if any(name[0] == "H" for name in self.rule.inputs) else apply
+        return f, pointer(hess), apply, solve, _kernel(stored.update)
 
     @property
     def k(self) -> int:

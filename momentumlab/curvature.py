@@ -13,7 +13,7 @@ from .ops import blend, combine, dot, pair, products, sqrt, turn, where
 
 BFGS, DFP, SR1 = range(3)
 DAMP, KIND = range(2)  # numbers of a dense matrix
-HELD, NEWEST, GAMMA, SCALES = range(1, 5)  # numbers of limited memory, after DAMP; what `parts` gives is behind
+HELD, NEWEST, GAMMA, PARTS = range(1, 5)  # numbers of limited memory, after DAMP, and where its `parts` begin
 
 
 def share(damp, ss, sy, yy, sBs):
@@ -41,8 +41,7 @@ def dense_start(rows, numbers):
 
 
 def dense_apply(rows, numbers, v, out):
-    n = v.size
-    turn(rows[:n], rows[n], rows[n + 1], v, out)
+    turn(rows, v, out)
 
 
 def dense_solve(rows, numbers, v, out):
@@ -89,21 +88,35 @@ def compact_start(rows, numbers):
     numbers[GAMMA] = 1.0
 
 
+def size(places):
+    """How many numbers there are."""
+    return PARTS + 8 * places + 3 * places * places
+
+
 def parts(numbers, places):
-    """For each place, the scale that makes sᵀy = 1; for each row, its share of v; for both, scaled rows · sᵀ."""
-    scales = numbers[SCALES : SCALES + places]
-    shares = numbers[SCALES + places : SCALES + 3 * places]
-    return scales, shares, numbers[SCALES + 3 * places :].reshape(2 * places, places)
+    """Of each place the scale that makes sᵀy = 1; the rows in use; of each row its share of v, and its weight in Bv; the
+    system that gives the weights; and the products of rows and steps, scaled.
+
+    The rows in use are steps, oldest first, then their changes of gradient. There is one more place than pairs.
+    """
+    p, q = places, PARTS + 8 * places
+    return (
+        numbers[PARTS : PARTS + p],
+        numbers[PARTS + p : PARTS + 3 * p],
+        numbers[PARTS + 3 * p : PARTS + 5 * p],
+        numbers[PARTS + 5 * p : PARTS + 7 * p],
+        numbers[PARTS + 7 * p : q],
+        numbers[q : q + p * p].reshape(p, p),
+        numbers[q + p * p :].reshape(2 * p, p),
+    )
 
 
-def occupied(numbers, places):
-    """The rows in use: steps, oldest first, then their changes of gradient. There is one more place than pairs."""
-    held = int(numbers[HELD])
-    at = np.empty(2 * held, np.int64)
+def hold(numbers, at, places, held, newest):
+    """Write down which rows are in use."""
+    numbers[HELD], numbers[NEWEST] = held, newest
     for i in range(held):
-        at[i] = (int(numbers[NEWEST]) + places + 1 - held + i) % places
+        at[i] = (newest + places + 1 - held + i) % places
         at[held + i] = places + at[i]
-    return at
 
 
 def compact_apply(rows, numbers, v, out):
@@ -112,46 +125,41 @@ def compact_apply(rows, numbers, v, out):
     The pairs are scaled to sᵢᵀyᵢ = 1; Lᵢⱼ = sᵢᵀyⱼ where i is newer than j. Steps that have become dependent are
     forgotten, oldest first.
     """
-    places = rows.shape[0] // 2
-    scales, shares, G = parts(numbers, places)
-    at, weights = occupied(numbers, places), np.zeros(2 * places)
-    products(rows, at, v, shares)
-    for r in at:
-        shares[r] *= scales[r % places]
-    while numbers[HELD] > 0.0 and not compact_weights(numbers[GAMMA], at, shares, G, weights):
-        numbers[HELD] -= 1.0
-        at = occupied(numbers, places)
-    for r in at:
-        weights[r] *= scales[r % places]
-    combine(numbers[GAMMA], v, weights, rows, at, out)
+    places, held = rows.shape[0] // 2, int(numbers[HELD])
+    scales, at, shares, weights, a, A, G = parts(numbers, places)
+    products(rows, at[: 2 * held], v, shares)
+    for i in range(2 * held):
+        shares[int(at[i])] *= scales[int(at[i]) % places]
+    while held > 0 and not compact_weights(numbers[GAMMA], held, at, shares, weights, a, A, G):
+        held -= 1
+        hold(numbers, at, places, held, int(numbers[NEWEST]))
+    for i in range(2 * held):
+        weights[int(at[i])] *= scales[int(at[i]) % places]
+    combine(numbers[GAMMA], v, weights, rows, at[: 2 * held], out)
 
 
-def compact_weights(gamma, at, shares, G, weights):
+def compact_weights(gamma, held, at, shares, weights, a, A, G):
     """Of the rows, into `weights`; whether there are any."""
-    held = at.size // 2
-    steps, changes = at[:held], at[held:]
-    A, a = np.zeros((held, held)), np.zeros(held)
     for i in range(held):
-        newer = steps[i]
-        a[i] = gamma * shares[newer]
+        here = int(at[i])
+        a[i] = gamma * shares[here]
         for j in range(i):
-            a[i] += G[changes[j], newer] * shares[changes[j]]
+            a[i] += G[int(at[held + j]), here] * shares[int(at[held + j])]
         for j in range(i + 1):
-            A[i, j] = gamma * G[steps[j], newer]
+            A[i, j] = gamma * G[int(at[j]), here]
             for k in range(j):
-                A[i, j] += G[changes[k], newer] * G[changes[k], steps[j]]
-    if not solve_by_cholesky(A, a):
+                A[i, j] += G[int(at[held + k]), here] * G[int(at[held + k]), int(at[j])]
+    if not solve_by_cholesky(A, a, held):
         return False
     for i in range(held):
-        weights[steps[i]], weights[changes[i]] = -gamma * a[i], shares[changes[i]]
+        weights[int(at[i])], weights[int(at[held + i])] = -gamma * a[i], shares[int(at[held + i])]
         for j in range(i):
-            weights[changes[j]] -= G[changes[j], steps[i]] * a[i]
+            weights[int(at[held + j])] -= G[int(at[held + j]), int(at[i])] * a[i]
     return True
 
 
-def solve_by_cholesky(A, x):
-    """x ← A⁻¹x, for a handful of rows; whether A is positive definite beyond rounding."""
-    n = x.size
+def solve_by_cholesky(A, x, n):
+    """x ← A⁻¹x, for the first n rows of A, a handful; whether they are positive definite beyond rounding."""
     for i in range(n):
         for j in range(i + 1):
             pivot, whole = A[i, j], A[i, j]
@@ -176,26 +184,24 @@ def solve_by_cholesky(A, x):
 
 def compact_solve(rows, numbers, v, out):
     """The two-loop recursion (Nocedal 1980)."""
-    places = rows.shape[0] // 2
-    scales, _, _ = parts(numbers, places)
-    at, shares = occupied(numbers, places), np.zeros(2 * places)
-    held = at.size // 2
-    combine(1.0, v, shares, rows, at[:0], out)
+    places, held = rows.shape[0] // 2, int(numbers[HELD])
+    scales, at, _, weights, _, _, _ = parts(numbers, places)
+    combine(1.0, v, weights, rows, at[:0], out)
     for i in range(held - 1, -1, -1):
-        step, change = at[i], at[held + i]
-        shares[step] = scales[step] * scales[step] * dot(rows[step], out)
-        shares[change] = -shares[step]
-        combine(1.0, out, shares, rows, at[held + i : held + i + 1], out)
-    combine(1.0 / numbers[GAMMA], out, shares, rows, at[:0], out)
+        step, change = int(at[i]), int(at[held + i])
+        weights[step] = scales[step] * scales[step] * dot(rows[step], out)
+        weights[change] = -weights[step]
+        combine(1.0, out, weights, rows, at[held + i : held + i + 1], out)
+    combine(1.0 / numbers[GAMMA], out, weights, rows, at[:0], out)
     for i in range(held):
-        step, change = at[i], at[held + i]
-        shares[step] -= scales[step] * scales[step] * dot(rows[change], out)
-        combine(1.0, out, shares, rows, at[i : i + 1], out)
+        step, change = int(at[i]), int(at[held + i])
+        weights[step] -= scales[step] * scales[step] * dot(rows[change], out)
+        combine(1.0, out, weights, rows, at[i : i + 1], out)
 
 
 def compact_update(rows, numbers, s, g, last, Bs):
     places = rows.shape[0] // 2
-    scales, shares, G = parts(numbers, places)
+    scales, at, shares, _, _, _, G = parts(numbers, places)
     new = (int(numbers[NEWEST]) + 1) % places
     step, change = rows[new], rows[places + new]
     ss, sy, yy, sBs = pair(s, g, last, Bs, step, change)
@@ -209,7 +215,8 @@ def compact_update(rows, numbers, s, g, last, Bs):
     for r in range(2 * places):
         G[r, new] = scales[new] * shares[r]
     G[new, new] = ss / sy
-    numbers[GAMMA], numbers[NEWEST], numbers[HELD] = yy / sy, new, min(numbers[HELD] + 1.0, places - 1.0)
+    numbers[GAMMA] = yy / sy
+    hold(numbers, at, places, min(int(numbers[HELD]) + 1, places - 1), new)
 
 
 # ------------------------------------------------------------------ the Hessian itself: n rows, evaluated before an update

@@ -66,14 +66,14 @@ def gram(s: Any, y: Any, p: Any) -> tuple[Any, Any, Any, Any]:
 
 def products(W: Any, at: Any, v: Any, out: Any) -> None:
     """out ← Wv in the rows `at`, each summed from the first coordinate to the last."""
-    for r in at:
+    for r in at.astype(int):
         out[r] = dot(W[r], v)
 
 
 def combine(gamma: Any, v: Any, c: Any, W: Any, at: Any, out: Any) -> None:
     """out ← γv + Σ cᵣWᵣ over the rows `at`, added in their order; out may be v."""
     total = gamma * v
-    for r in at:
+    for r in at.astype(int):
         total = total + c[r] * W[r]
     out[:] = total
 
@@ -83,8 +83,12 @@ def blend(a: Any, u: Any, b: Any, v: Any, out: Any) -> None:
     out[:] = a * u + b * v
 
 
-def turn(B: Any, b: Any, a: Any, v: Any, out: Any) -> None:
-    """B ← B + bbᵀ − aaᵀ, b, a ← 0, and out ← Bᵀv, summed from the first row to the last; in one pass when compiled."""
+def turn(rows: Any, v: Any, out: Any) -> None:
+    """B ← B + bbᵀ − aaᵀ and b, a ← 0, where B, b, a are the rows; out ← Bᵀv, from the first row to the last.
+
+    In one pass where it is compiled.
+    """
+    B, b, a = rows[:-2], rows[-2], rows[-1]
     B += b[:, None] * b - a[:, None] * a
     b[:], a[:] = 0.0, 0.0
     out[:] = np.add.accumulate(v[:, None] * B, axis=0)[-1] + 0.0

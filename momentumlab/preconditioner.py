@@ -203,7 +203,7 @@ class Stored:
                 f"n = {LARGEST}. Take lbfgs(), diagonal(), quasi_cauchy(), bb1() or bb2()"
             )
         rows = np.zeros((2 * (m + 1) if m else n + 2 * (self.kind == "dense"), n))
-        numbers = np.zeros(curvature.SCALES + (m + 1) * (2 * m + 5))
+        numbers = np.zeros(curvature.size(m + 1 if m else 0))
         numbers[: len(self.settings)] = self.settings
         getattr(curvature, f"{self.kind}_start")(rows, numbers)
         return rows, numbers

@@ -351,7 +351,7 @@ def kept_of_pairs(rule, stored, index: str) -> list[str]:
     """The vectors that a loop keeps beside a stored preconditioner: the last gradient, and what else it takes."""
     if stored.reads_hessian:
         return []
-    step = last_step(rule)
+    step = rule.last_step
     fused = index == "lagged" and rule.inputs == (f"B{step}",)
     return ["last", *([] if fused else ["Bs"]), *([] if step else ["s"]), *(["seen"] if rule.before else [])]
 
@@ -360,7 +360,7 @@ def _supply(rule, stored, index: str) -> str:
     """The products of a stored preconditioner, and its update, before a step."""
     if stored.reads_hessian:
         return "\n".join([HESSIAN, _products(rule)])
-    kept, step = kept_of_pairs(rule, stored, index), last_step(rule)
+    kept, step = kept_of_pairs(rule, stored, index), rule.last_step
     s, Bs = f"a_{step}" if step else "s", "Bs" if "Bs" in kept else f"a_B{step}"
     lines = [_seen(rule)] if rule.before else []
     lines += [] if step else [_loop(["s[i] = point[i] - old[0, i]"])]
@@ -459,11 +459,11 @@ def descend(rule, search=None, stored=None, index: str = "") -> str:
     taken = "f = found\nfor i in range(n):\n    a_g[i] = scratch[i]"
     within = lambda text, depth=8: indent(text, " " * depth)
     return f"""\
-def descend(program, objective, hessian, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
+def descend(program, objective, hessian, apply, solve, update, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
     first, stop, tol, limit, euclidean = bounds
     old, work, log, path, counts, values = record
     settings, hunt = searching
-{within("rows, numbers, supplied, kept, apply, solve, update = curvature" if stored else "", 4)}
+    rows, numbers, supplied, kept = curvature
     n = a_g.size
     point = a_{rule.point}
 {within(chr(10).join(unpack), 4)}

@@ -9,6 +9,7 @@ import hashlib
 import inspect
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from types import FunctionType
@@ -17,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 from numba.core import cgutils
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, NumbaExperimentalFeatureWarning
 from numba.experimental.function_type import FunctionModel
 from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
 
@@ -36,7 +37,7 @@ KEPT = 128  # compiled objectives, with the data that they close over
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 VECTOR, MATRIX = float64[::1], float64[:, ::1]
 OBJECTIVE = float64(VECTOR, VECTOR)
-KERNELS = {n: types.void(MATRIX, *[VECTOR] * (n - 1)) for n in (4, 6)}  # by their number of arguments
+KERNELS = {n: types.void(MATRIX, MATRIX, *[VECTOR] * (n - 2)) for n in (4, 6)}  # by their number of arguments
 INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
     PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, NO_STEP=NO_STEP,
@@ -137,6 +138,17 @@ typeof_impl.register(Pointer)(lambda value, context: value.kind)
 pointer = lru_cache(maxsize=KEPT)(Pointer)
 
 
+class Pointers(tuple):
+    """Several as one argument, whose Numba type is known without looking at each."""
+
+
+ALL = [POINTER, POINTER, *(PointerType(KERNELS[n]) for n in (4, 4, 6))]  # of the loop, as `trace.descend` unpacks them
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)  # of functions in a tuple
+    TUPLES = {n: types.Tuple(ALL[:n]) for n in (1, 5)}
+typeof_impl.register(Pointers)(lambda value, context: TUPLES[len(value)])
+
+
 @unbox(PointerType)
 def _unbox_pointer(kind, value, context):
     struct = cgutils.create_struct_proxy(kind)(context.context, context.builder)
@@ -197,8 +209,8 @@ def _rows_at_once(wide: int) -> tuple[Callable, Callable]:
         rows=each("w{j} = W[int(at[{j}])]"),
         zeros=each("t{j} = 0.0"),
         sums=each("t{j} += w{j}[i] * v[i]"),
-        results=each("out[int(at[{j}])] = t{j}"),
-        shares=each("c{j} = c[int(at[{j}])]"),
+        results=each("out[{j}] = t{j}"),
+        shares=each("c{j} = c[{j}]"),
         total=each("c{j} * w{j}[i]", " + "),
     )
     scope: dict[str, Any] = {"njit": njit}
@@ -217,13 +229,13 @@ def products(W, at, v, out):
     while done < at.size:
         left = at.size - done
         if left >= 10:
-            products_10(W, at[done:], v, out)
+            products_10(W, at[done:], v, out[done:])
             done += 10
         elif left >= 4:
-            products_4(W, at[done:], v, out)
+            products_4(W, at[done:], v, out[done:])
             done += 4
         else:
-            products_1(W, at[done:], v, out)
+            products_1(W, at[done:], v, out[done:])
             done += 1
 
 
@@ -233,13 +245,13 @@ def combine(gamma, v, c, W, at, out):
     while done < at.size:
         left = at.size - done
         if left >= 10:
-            combine_10(gamma, base, c, W, at[done:], out)
+            combine_10(gamma, base, c[done:], W, at[done:], out)
             done += 10
         elif left >= 4:
-            combine_4(gamma, base, c, W, at[done:], out)
+            combine_4(gamma, base, c[done:], W, at[done:], out)
             done += 4
         else:
-            combine_1(gamma, base, c, W, at[done:], out)
+            combine_1(gamma, base, c[done:], W, at[done:], out)
             done += 1
         gamma, base = 1.0, out
     if done == 0:
@@ -355,14 +367,14 @@ def _descend(*args):
 
 
 @overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
-def _written(program, objective, hessian, apply, solve, update, point, g, slots, table, bounds, record, searching, curvature):
+def _written(program, functions, point, g, slots, table, bounds, record, searching, curvature):
     scope = {**_kernels(), **SCOPE, "slices": slices}
     exec(LoopType.texts[program.digest], scope)  # noqa: S102 - text written by `trace`
     return scope["descend"]
 
 
-def _drive(program, objective, hessian, apply, solve, update, point, g, slots, table, bounds, record, searching, curvature):
-    return _descend(program, objective, hessian, apply, solve, update, point, g, slots, table, bounds, record, searching, curvature)
+def _drive(program, functions, point, g, slots, table, bounds, record, searching, curvature):
+    return _descend(program, functions, point, g, slots, table, bounds, record, searching, curvature)
 
 
 def driver(method: Method) -> Callable:
@@ -375,10 +387,12 @@ def _driver(kind: LoopType) -> Callable:
     table = types.Array(float64, 2, "C", readonly=True)
     bounds = types.Tuple((int64, int64, float64, float64, boolean))
     record = types.Tuple((MATRIX, MATRIX, MATRIX, MATRIX, int64[::1], VECTOR))
-    searching, curvature = types.Tuple((VECTOR, VECTOR)), types.Tuple((MATRIX, VECTOR, MATRIX, MATRIX))
-    kernels = [PointerType(KERNELS[n]) for n in (4, 4, 6)] if kind.learns else [POINTER] * 3
+    searching, curvature = types.Tuple((VECTOR, VECTOR)), types.Tuple((MATRIX,) * 4)
+    functions = TUPLES[5 if kind.learns else 1]
     arrays = (VECTOR, VECTOR, MATRIX, table, bounds, record, searching, curvature)
-    return _njit(int64(kind, POINTER, POINTER, *kernels, *arrays), _drive, nogil=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)  # of functions in a tuple
+        return _njit(int64(kind, functions, *arrays), _drive, nogil=True)
 
 
 class Loop:
@@ -409,7 +423,7 @@ class Loop:
         self.searching = np.array(search.settings if search else ()), fresh_hunt()
         stored = method.stored
         kept = kept_of_pairs(rule, stored, method.index) if stored else []
-        arrays = stored.arrays(n) if stored else (np.empty((0, 0)), np.empty(0))
+        arrays = stored.arrays(n) if stored else (np.empty((0, 0)), np.empty((0, 0)))
         self.curvature = *arrays, np.zeros((len(rule.inputs), n)), np.zeros((len(kept), n))
         self.pointers = self._pointers()
         self.counts, self.values = np.array([0] * SHAPE + [*x0.shape], dtype=np.int64), np.zeros(1 + history.spent.size)
@@ -424,15 +438,15 @@ class Loop:
         for last in self.curvature[3][:1]:
             last[:] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
 
-    def _pointers(self) -> tuple[Pointer, ...]:
-        """The objective, the Hessian and the functions of a stored preconditioner; the objective again, where not."""
+    def _pointers(self) -> Pointers:
+        """The objective; and with a stored preconditioner the Hessian, or what stands in its place, and its functions."""
         f, stored = pointer(self.objective.native), self.method.stored
         if stored is None:
-            return f, f, f, f, f
-        hess = self.objective.native_hess if stored.reads_hessian else self.objective.native
+            return Pointers((f,))
+        hess = pointer(self.objective.native_hess) if stored.reads_hessian else f
         apply = _kernel(f"{stored.kind}_apply")
         solve = _kernel(f"{stored.kind}_solve") if any(name[0] == "H" for name in self.rule.inputs) else apply
-        return f, pointer(hess), apply, solve, _kernel(stored.update)
+        return Pointers((f, hess, apply, solve, _kernel(stored.update)))
 
     @property
     def k(self) -> int:
@@ -455,7 +469,7 @@ class Loop:
 
     @property
     def iterate(self) -> np.ndarray:
-        return self.slots.get("x", self.x)
+        return self.x if self.rule.reports == self.rule.point else self.slots["x"]
 
     def __iter__(self) -> Iterator[Step]:
         yield self
@@ -490,7 +504,7 @@ class Loop:
         try:
             return driver(self.method)(
                 self.method,
-                *self.pointers,
+                self.pointers,
                 *self.flat,
                 self.memory,
                 table,

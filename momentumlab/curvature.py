@@ -12,8 +12,9 @@ import numpy as np
 from .ops import blend, combine, dot, pair, products, sqrt, turn, where
 
 BFGS, DFP, SR1 = range(3)
-DAMP, KIND = range(2)  # numbers of a dense matrix
-HELD, NEWEST, GAMMA, PARTS = range(1, 5)  # numbers of limited memory, after DAMP, and where its `parts` begin
+DAMP, KIND = range(2)  # what the first row of numbers holds for a dense matrix
+HELD, NEWEST, GAMMA = range(1, 4)  # and for limited memory, after DAMP
+SCALES, AT, SHARES, WEIGHTS, PRODUCTS = range(1, 6)  # further rows for limited memory; see `parts`
 
 
 def share(damp, ss, sy, yy, sBs):
@@ -57,7 +58,7 @@ def dense_update(rows, numbers, s, g, last, Bs):
     """
     b, a = rows[s.size], rows[s.size + 1]
     ss, sy, yy, sBs = pair(s, g, last, Bs, b, a)
-    if numbers[KIND] == SR1:
+    if numbers[0, KIND] == SR1:
         blend(1.0, a, -1.0, Bs, b)
         sr, rr = dot(s, b), dot(b, b)
         kept = 0.0 < abs(sr) < inf and abs(sr) >= 1e-8 * sqrt(ss) * sqrt(rr)
@@ -65,12 +66,12 @@ def dense_update(rows, numbers, s, g, last, Bs):
         blend(0.0 if sr > 0.0 else size, b, 0.0, b, a)
         blend(size if sr > 0.0 else 0.0, b, 0.0, b, b)
     else:
-        phi = share(numbers[DAMP], ss, sy, yy, sBs)
+        phi = share(numbers[0, DAMP], ss, sy, yy, sBs)
         along_y, along_Bs, out = 0.0, 0.0, 0.0
         if phi > 0.0:
             sy = curved(phi, sy, sBs)
             along_y, along_Bs, out = phi / sqrt(sy), (1.0 - phi) / sqrt(sy), 1.0 / sqrt(sBs)
-            if numbers[KIND] == DFP:
+            if numbers[0, KIND] == DFP:
                 t = sqrt(sBs / sy)
                 h = sqrt(1.0 + t * t)
                 along_y, along_Bs, out = h * along_y, h * along_Bs - t / h * out, t / h * out
@@ -85,138 +86,131 @@ def dense_update(rows, numbers, s, g, last, Bs):
 
 
 def compact_start(rows, numbers):
-    numbers[GAMMA] = 1.0
+    numbers[0, GAMMA] = 1.0
 
 
-def size(places):
-    """How many numbers there are."""
-    return PARTS + 8 * places + 3 * places * places
+def parts(numbers, rows):
+    """What is known of the pairs held, oldest first, and of v.
 
-
-def parts(numbers, places):
-    """Of each place the scale that makes sᵀy = 1; the rows in use; of each row its share of v, and its weight in Bv; the
-    system that gives the weights; and the products of rows and steps, scaled.
-
-    The rows in use are steps, oldest first, then their changes of gradient. There is one more place than pairs.
+    The scale that makes sᵢᵀyᵢ = 1; the rows of all steps, then of all changes; their products with v; their weights in
+    Bv; and, scaled, SᵀS, the products Lᵢⱼ = sᵢᵀyⱼ where i is newer than j, and Cholesky's factor of γSᵀS + LLᵀ. There is
+    room for one pair more than is held, into which the next is written before it is judged.
     """
-    p, q = places, PARTS + 8 * places
-    return (
-        numbers[PARTS : PARTS + p],
-        numbers[PARTS + p : PARTS + 3 * p],
-        numbers[PARTS + 3 * p : PARTS + 5 * p],
-        numbers[PARTS + 5 * p : PARTS + 7 * p],
-        numbers[PARTS + 7 * p : q],
-        numbers[q : q + p * p].reshape(p, p),
-        numbers[q + p * p :].reshape(2 * p, p),
-    )
-
-
-def hold(numbers, at, places, held, newest):
-    """Write down which rows are in use."""
-    numbers[HELD], numbers[NEWEST] = held, newest
-    for i in range(held):
-        at[i] = (newest + places + 1 - held + i) % places
-        at[held + i] = places + at[i]
+    m, p = rows.shape[0] // 2 - 1, PRODUCTS
+    SS, L, factor = numbers[p : p + m], numbers[p + m : p + 2 * m], numbers[p + 2 * m :]
+    return numbers[SCALES], numbers[AT], numbers[SHARES], numbers[WEIGHTS], SS, L, factor
 
 
 def compact_apply(rows, numbers, v, out):
-    """Byrd, Nocedal & Schnabel (1994): Bv = γv − γSa − Yb, where (γSᵀS + LLᵀ)a = γSᵀv + LYᵀv and b = Lᵀa − Yᵀv.
-
-    The pairs are scaled to sᵢᵀyᵢ = 1; Lᵢⱼ = sᵢᵀyⱼ where i is newer than j. Steps that have become dependent are
-    forgotten, oldest first.
-    """
-    places, held = rows.shape[0] // 2, int(numbers[HELD])
-    scales, at, shares, weights, a, A, G = parts(numbers, places)
+    """Byrd, Nocedal & Schnabel (1994): Bv = γv − γSa − Yb, where (γSᵀS + LLᵀ)a = γSᵀv + LYᵀv and b = Lᵀa − Yᵀv."""
+    held, gamma = int(numbers[0, HELD]), numbers[0, GAMMA]
+    scales, at, shares, weights, _, L, factor = parts(numbers, rows)
     products(rows, at[: 2 * held], v, shares)
-    for i in range(2 * held):
-        shares[int(at[i])] *= scales[int(at[i]) % places]
-    while held > 0 and not compact_weights(numbers[GAMMA], held, at, shares, weights, a, A, G):
-        held -= 1
-        hold(numbers, at, places, held, int(numbers[NEWEST]))
-    for i in range(2 * held):
-        weights[int(at[i])] *= scales[int(at[i]) % places]
-    combine(numbers[GAMMA], v, weights, rows, at[: 2 * held], out)
-
-
-def compact_weights(gamma, held, at, shares, weights, a, A, G):
-    """Of the rows, into `weights`; whether there are any."""
+    along_S, along_Y, a, b = shares[:held], shares[held:], weights[:held], weights[held:]
     for i in range(held):
-        here = int(at[i])
-        a[i] = gamma * shares[here]
+        along_Y[i] *= scales[i]
+        total = gamma * (along_S[i] * scales[i])
         for j in range(i):
-            a[i] += G[int(at[held + j]), here] * shares[int(at[held + j])]
-        for j in range(i + 1):
-            A[i, j] = gamma * G[int(at[j]), here]
-            for k in range(j):
-                A[i, j] += G[int(at[held + k]), here] * G[int(at[held + k]), int(at[j])]
-    if not solve_by_cholesky(A, a, held):
-        return False
+            total += L[i, j] * along_Y[j]
+        a[i] = total
+    solve_factored(factor, a)
+    for j in range(held):
+        total = along_Y[j]
+        for i in range(j + 1, held):
+            total -= L[i, j] * a[i]
+        b[j] = scales[j] * total
     for i in range(held):
-        weights[int(at[i])], weights[int(at[held + i])] = -gamma * a[i], shares[int(at[held + i])]
-        for j in range(i):
-            weights[int(at[held + j])] -= G[int(at[held + j]), int(at[i])] * a[i]
-    return True
-
-
-def solve_by_cholesky(A, x, n):
-    """x ← A⁻¹x, for the first n rows of A, a handful; whether they are positive definite beyond rounding."""
-    for i in range(n):
-        for j in range(i + 1):
-            pivot, whole = A[i, j], A[i, j]
-            for k in range(j):
-                pivot -= A[i, k] * A[j, k]
-            if i > j:
-                A[i, j] = pivot / A[j, j]
-            elif 1e-14 * whole < pivot < inf:
-                A[i, i] = sqrt(pivot)
-            else:
-                return False
-    for i in range(n):
-        for k in range(i):
-            x[i] -= A[i, k] * x[k]
-        x[i] /= A[i, i]
-    for i in range(n - 1, -1, -1):
-        for k in range(i + 1, n):
-            x[i] -= A[k, i] * x[k]
-        x[i] /= A[i, i]
-    return True
+        a[i] *= -gamma * scales[i]
+    combine(gamma, v, weights, rows, at[: 2 * held], out)
 
 
 def compact_solve(rows, numbers, v, out):
     """The two-loop recursion (Nocedal 1980)."""
-    places, held = rows.shape[0] // 2, int(numbers[HELD])
-    scales, at, _, weights, _, _, _ = parts(numbers, places)
+    held = int(numbers[0, HELD])
+    scales, at, _, weights, _, _, _ = parts(numbers, rows)
     combine(1.0, v, weights, rows, at[:0], out)
     for i in range(held - 1, -1, -1):
-        step, change = int(at[i]), int(at[held + i])
-        weights[step] = scales[step] * scales[step] * dot(rows[step], out)
-        weights[change] = -weights[step]
-        combine(1.0, out, weights, rows, at[held + i : held + i + 1], out)
-    combine(1.0 / numbers[GAMMA], out, weights, rows, at[:0], out)
+        weights[i] = -scales[i] * scales[i] * dot(rows[int(at[i])], out)
+        combine(1.0, out, weights[i:], rows, at[held + i : held + i + 1], out)
+    combine(1.0 / numbers[0, GAMMA], out, weights, rows, at[:0], out)
     for i in range(held):
-        step, change = int(at[i]), int(at[held + i])
-        weights[step] -= scales[step] * scales[step] * dot(rows[change], out)
-        combine(1.0, out, weights, rows, at[i : i + 1], out)
+        weights[i] = -weights[i] - scales[i] * scales[i] * dot(rows[int(at[held + i])], out)
+        combine(1.0, out, weights[i:], rows, at[i : i + 1], out)
 
 
 def compact_update(rows, numbers, s, g, last, Bs):
+    """Append a pair; steps that have become dependent are forgotten, oldest first."""
+    scales, at, shares, _, SS, L, factor = parts(numbers, rows)
     places = rows.shape[0] // 2
-    scales, at, shares, _, _, _, G = parts(numbers, places)
-    new = (int(numbers[NEWEST]) + 1) % places
+    new = (int(numbers[0, NEWEST]) + 1) % places
     step, change = rows[new], rows[places + new]
     ss, sy, yy, sBs = pair(s, g, last, Bs, step, change)
-    phi = share(numbers[DAMP], ss, sy, yy, sBs)
+    phi = share(numbers[0, DAMP], ss, sy, yy, sBs)
     if phi < 1.0:
         blend(phi, change, 1.0 - phi, Bs, change)
         sy, yy = curved(phi, sy, sBs), dot(change, change)
     if phi == 0.0 or not (0.0 < ss / sy < 1e300 and yy / sy < 1e300):
         return
-    scales[new] = 1.0 / sqrt(sy)
-    for r in range(2 * places):
-        G[r, new] = scales[new] * shares[r]
-    G[new, new] = ss / sy
-    numbers[GAMMA] = yy / sy
-    hold(numbers, at, places, min(int(numbers[HELD]) + 1, places - 1), new)
+    numbers[0, NEWEST], numbers[0, GAMMA] = new, yy / sy
+    if numbers[0, HELD] == places - 1:
+        forget_oldest(numbers, scales, at, shares, SS, L)
+    held = int(numbers[0, HELD])
+    scales[held] = 1.0 / sqrt(sy)
+    for i in range(held):
+        SS[held, i], L[held, i] = scales[held] * scales[i] * shares[i], scales[held] * shares[held + i]
+    SS[held, held] = ss / sy
+    at[held] = new
+    numbers[0, HELD] = held + 1.0
+    while numbers[0, HELD] > 0.0 and not compact_factor(numbers, SS, L, factor):
+        forget_oldest(numbers, scales, at, shares, SS, L)
+    held = int(numbers[0, HELD])
+    for i in range(held):
+        at[held + i] = places + at[i]
+
+
+def forget_oldest(numbers, scales, at, shares, SS, L):
+    held = int(numbers[0, HELD]) - 1
+    numbers[0, HELD] = held
+    for i in range(held):
+        scales[i], at[i], shares[i] = scales[i + 1], at[i + 1], shares[i + 1]
+        for j in range(i + 1):
+            SS[i, j], L[i, j] = SS[i + 1, j + 1], L[i + 1, j + 1]
+    for i in range(held):
+        shares[held + i] = shares[held + i + 2]
+
+
+def compact_factor(numbers, SS, L, factor):
+    """Cholesky's factor of γSᵀS + LLᵀ, for the pairs held; whether it is positive definite beyond rounding.
+
+    The diagonal of the factor is kept inverted.
+    """
+    for i in range(int(numbers[0, HELD])):
+        for j in range(i + 1):
+            entry, less = numbers[0, GAMMA] * SS[i, j], 0.0
+            for k in range(j):
+                entry += L[i, k] * L[j, k]
+                less += factor[i, k] * factor[j, k]
+            pivot = entry - less
+            if i > j:
+                factor[i, j] = pivot * factor[j, j]
+            elif 1e-14 * entry < pivot < inf:
+                factor[i, i] = 1.0 / sqrt(pivot)
+            else:
+                return False
+    return True
+
+
+def solve_factored(factor, x):
+    """x ← (FFᵀ)⁻¹x, where F is the first rows of the factor."""
+    for i in range(x.size):
+        total = x[i]
+        for k in range(i):
+            total -= factor[i, k] * x[k]
+        x[i] = total * factor[i, i]
+    for i in range(x.size - 1, -1, -1):
+        x[i] *= factor[i, i]
+        for k in range(i):
+            x[k] -= factor[i, k] * x[i]
 
 
 # ------------------------------------------------------------------ the Hessian itself: n rows, evaluated before an update

@@ -395,7 +395,7 @@ def _limit(name: str, value: Any, whole: bool = False) -> Any:
 
 
 def _largest(g: np.ndarray) -> float:
-    return float(np.max(np.abs(g)))
+    return float(np.abs(g).max())
 
 
 def _euclidean(g: np.ndarray) -> float:

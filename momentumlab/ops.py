@@ -65,16 +65,16 @@ def gram(s: Any, y: Any, p: Any) -> tuple[Any, Any, Any, Any]:
 
 
 def products(W: Any, at: Any, v: Any, out: Any) -> None:
-    """out ← Wv in the rows `at`, each summed from the first coordinate to the last."""
-    for r in at.astype(int):
-        out[r] = dot(W[r], v)
+    """outᵢ ← v · W[atᵢ], each summed from the first coordinate to the last."""
+    for i, r in enumerate(at.astype(int)):
+        out[i] = dot(W[r], v)
 
 
 def combine(gamma: Any, v: Any, c: Any, W: Any, at: Any, out: Any) -> None:
-    """out ← γv + Σ cᵣWᵣ over the rows `at`, added in their order; out may be v."""
+    """out ← γv + Σ cᵢ W[atᵢ], added in their order; out may be v."""
     total = gamma * v
-    for r in at.astype(int):
-        total = total + c[r] * W[r]
+    for i, r in enumerate(at.astype(int)):
+        total = total + c[i] * W[r]
     out[:] = total
 
 

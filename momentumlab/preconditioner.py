@@ -203,8 +203,8 @@ class Stored:
                 f"n = {LARGEST}. Take lbfgs(), diagonal(), quasi_cauchy(), bb1() or bb2()"
             )
         rows = np.zeros((2 * (m + 1) if m else n + 2 * (self.kind == "dense"), n))
-        numbers = np.zeros(curvature.size(m + 1 if m else 0))
-        numbers[: len(self.settings)] = self.settings
+        numbers = np.zeros((curvature.PRODUCTS + 3 * m, max(4, 2 * m)))
+        numbers[0, : len(self.settings)] = self.settings
         getattr(curvature, f"{self.kind}_start")(rows, numbers)
         return rows, numbers
 

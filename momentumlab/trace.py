@@ -459,10 +459,11 @@ def descend(rule, search=None, stored=None, index: str = "") -> str:
     taken = "f = found\nfor i in range(n):\n    a_g[i] = scratch[i]"
     within = lambda text, depth=8: indent(text, " " * depth)
     return f"""\
-def descend(program, objective, hessian, apply, solve, update, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
+def descend(program, functions, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
     first, stop, tol, limit, euclidean = bounds
     old, work, log, path, counts, values = record
     settings, hunt = searching
+    {"objective, hessian, apply, solve, update = functions" if stored else "(objective,) = functions"}
     rows, numbers, supplied, kept = curvature
     n = a_g.size
     point = a_{rule.point}

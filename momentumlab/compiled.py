@@ -31,7 +31,7 @@ from .rule import Rule
 from .searches import LAST, STEP, fresh_hunt
 from .trace import kept_of_pairs
 
-PAUSE, LOOK, FULL, NO_STEP = range(4)  # why the loop returns
+PAUSE, LOOK, WILD, FULL, NO_STEP = range(5)  # why the loop returns
 K, ROWS, STRIDE, CALLS, HESSIANS, TRYING, SHAPE = range(7)  # what its counts hold
 KEPT = 128  # compiled objectives, with the data that they close over
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
@@ -40,7 +40,7 @@ OBJECTIVE = float64(VECTOR, VECTOR)
 KERNELS = {n: types.void(MATRIX, MATRIX, *[VECTOR] * (n - 2)) for n in (4, 6)}  # by their number of arguments
 INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
-    PAUSE=PAUSE, LOOK=LOOK, FULL=FULL, NO_STEP=NO_STEP,
+    PAUSE=PAUSE, LOOK=LOOK, WILD=WILD, FULL=FULL, NO_STEP=NO_STEP,
     K=K, ROWS=ROWS, STRIDE=STRIDE, CALLS=CALLS, HESSIANS=HESSIANS, TRYING=TRYING, SHAPE=SHAPE, INFINITE=INFINITE,
     inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
     sqrt=np.sqrt,
@@ -481,7 +481,7 @@ class Loop:
                 self.searching[1][STEP] = self.searching[1][LAST]
                 yield self
                 return
-            if reason == LOOK and not is_finite(self):
+            if reason == WILD and not is_finite(self):
                 bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy(), self.step)
                 self._step_back()
                 yield self

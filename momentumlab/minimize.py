@@ -124,12 +124,12 @@ def minimize(
     began, f0, reported = time.perf_counter(), 0.0, 0
     last: Step | None = None
     status: Status | None = None
-    counted = (-1, 0)  # evaluations until an iteration, without that which confirms a success
+    recorded = -1
 
     def result(status: Status) -> Result:
         assert last is not None
-        if is_finite(last):
-            kept.record(last, size(last.jac), counted[1] if counted[0] == last.k else objective.nfev)
+        if recorded != last.k and is_finite(last):
+            kept.record(last, size(last.jac), objective.nfev)
         return _result(status, last, method, objective, kept if history else None)
 
     try:
@@ -139,7 +139,7 @@ def minimize(
             if not is_finite(step):
                 status = Status.NONFINITE
                 break
-            last, gnorm, counted = step, size(step.jac), (step.k, objective.nfev)
+            last, gnorm, recorded = step, size(step.jac), step.k
             kept.record(step, gnorm, objective.nfev)
             if report and step.k > reported and report(result(Status.ITERATION_LIMIT)):
                 status = Status.CALLBACK

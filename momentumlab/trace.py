@@ -439,7 +439,7 @@ def descend(rule, search=None, stored=None, index: str = "") -> str:
 
     Each turn asks the preconditioner, looks for a step size, takes one step, evaluates the objective, writes history,
     and returns to Python where something is to be decided there: PAUSE at iteration `stop`, LOOK when the gradient is
-    small or a number is not sane, FULL when history is, NO_STEP when the search gives up.
+    small, WILD when a number is not sane, FULL when history is, NO_STEP when the search gives up.
 
     Vectors are flat. `counts` holds the iteration reached, rows of history, their stride, evaluations of the objective
     and of the Hessian, and what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices,
@@ -490,7 +490,7 @@ def descend(program, functions, a_{rule.point}, a_g, slots, table, bounds, recor
         word[0] = largest
         norm = real[0]
         if not (norm < inf and farthest < INFINITE and abs(f) < limit):
-            return LOOK
+            return WILD
         if euclidean:
             norm = 0.0
             for i in range(n):

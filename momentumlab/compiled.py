@@ -27,7 +27,6 @@ from .hyper import BLOCK
 from .method import Method
 from .objective import Objective, is_compiled, locate
 from .result import Evaluated, History, Step, is_finite, limit
-from .rule import Rule
 from .searches import LAST, STEP, fresh_hunt
 from .trace import kept_of_pairs
 
@@ -171,7 +170,7 @@ def dot(a, b):
 
 
 @njit
-def pair(s, g, last, p, step, change):
+def keep_pair(s, g, last, p, step, change):
     ss, sy, yy, sp = 0.0, 0.0, 0.0, 0.0
     for i in range(s.size):
         a, y = s[i], g[i] - last[i]
@@ -286,7 +285,9 @@ def where(condition, a, b):
     return a if condition else b
 
 
-IN_LOOPS = dict(dot=dot, pair=pair, products=products, combine=combine, blend=blend, turn=turn, where=where, sqrt=np.sqrt)
+IN_LOOPS = dict(
+    dot=dot, keep_pair=keep_pair, products=products, combine=combine, blend=blend, turn=turn, where=where, sqrt=np.sqrt
+)
 
 
 # ------------------------------------------------------------------ the driver
@@ -499,7 +500,13 @@ class Loop:
                 self.method.row(self.k + 1, self.step)  # raises what is wrong with it
                 raise ValueError(f"{self.rule.name}: a schedule is not a function of k alone, at k = {self.k + 1}")
             stop = min(stop, first + len(table))
-        counts[ROWS], counts[STRIDE], counts[CALLS], counts[HESSIANS], counts[TRYING] = history.rows, history.stride, 0, 0, 0
+        counts[ROWS], counts[STRIDE], counts[CALLS], counts[HESSIANS], counts[TRYING] = (
+            history.rows,
+            history.stride,
+            0,
+            0,
+            0,
+        )
         began, kept, before = self.k, history.rows, self.objective.nfev
         try:
             return driver(self.method)(

@@ -9,7 +9,7 @@ from math import inf
 
 import numpy as np
 
-from .ops import blend, combine, dot, pair, products, sqrt, turn, where
+from .ops import blend, combine, dot, keep_pair, products, sqrt, turn, where
 
 BFGS, DFP, SR1 = range(3)
 DAMP, KIND = range(2)  # what the first row of numbers holds for a dense matrix
@@ -57,7 +57,7 @@ def dense_update(rows, numbers, s, g, last, Bs):
     SR1: r = y − Bs over √|sᵀr|, as one or the other.
     """
     b, a = rows[s.size], rows[s.size + 1]
-    ss, sy, yy, sBs = pair(s, g, last, Bs, b, a)
+    ss, sy, yy, sBs = keep_pair(s, g, last, Bs, b, a)
     if numbers[0, KIND] == SR1:
         blend(1.0, a, -1.0, Bs, b)
         sr, rr = dot(s, b), dot(b, b)
@@ -144,7 +144,7 @@ def compact_update(rows, numbers, s, g, last, Bs):
     places = rows.shape[0] // 2
     new = (int(numbers[0, NEWEST]) + 1) % places
     step, change = rows[new], rows[places + new]
-    ss, sy, yy, sBs = pair(s, g, last, Bs, step, change)
+    ss, sy, yy, sBs = keep_pair(s, g, last, Bs, step, change)
     phi = share(numbers[0, DAMP], ss, sy, yy, sBs)
     if phi < 1.0:
         blend(phi, change, 1.0 - phi, Bs, change)

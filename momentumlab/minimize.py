@@ -362,7 +362,9 @@ def _objective(
         fun = problem(fun)
     if isinstance(fun, Problem):
         if jac is not None or args or hess is not None:
-            raise TypeError(f"problem {fun.name} has its own gradient, Hessian and arguments; leave out jac, hess and args")
+            raise TypeError(
+                f"problem {fun.name} has its own gradient, Hessian and arguments; leave out jac, hess and args"
+            )
         if method.takes_hessian and fun.hess is None:
             raise TypeError(f"{method} asks for the Hessian, which problem {fun.name} does not have; {ELSE}")
         if fun.sampler is not None and method.search is not None:

@@ -52,7 +52,7 @@ def slice_mean(a: Any, axis: Any = 0, min_dim: Any = 2) -> Any:
 # ------------------------------------------------------------------ what preconditioners do to whole arrays
 
 
-def pair(s: Any, g: Any, last: Any, p: Any, step: Any, change: Any) -> tuple[Any, Any, Any, Any]:
+def keep_pair(s: Any, g: Any, last: Any, p: Any, step: Any, change: Any) -> tuple[Any, Any, Any, Any]:
     """step ← s, change ← y = g − last, last ← g; and (s·s, s·y, y·y, s·p). In one pass where it is compiled."""
     step[:], change[:] = s, g - last
     last[:] = g

@@ -143,7 +143,14 @@ def lbfgs(memory: int = 5, curvature: str = "skip") -> Stored:
     if not isinstance(memory, int) or isinstance(memory, bool) or memory < 1:
         raise ValueError(f"lbfgs: memory = {short(memory)}; it must be a whole number, 1 or larger")
     damped = _damped("lbfgs", curvature)
-    return Stored("lbfgs", "compact", "compact_update", (damped,), memory, f"memory={memory}" + ", curvature='damp'" * bool(damped))
+    return Stored(
+        "lbfgs",
+        "compact",
+        "compact_update",
+        (damped,),
+        memory,
+        f"memory={memory}" + ", curvature='damp'" * bool(damped),
+    )
 
 
 def hessian(modify: str | None = "shift") -> Stored:

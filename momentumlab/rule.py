@@ -548,9 +548,7 @@ def _again(how: str, base: Any, given: Any) -> Any:
 def rule(step: Callable, /) -> Rule: ...
 @overload
 def rule(*, tuned: Mapping[str, Any] = ..., preconditioner: Any = ...) -> Callable[[Callable], Rule]: ...
-def rule(
-    step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = None, preconditioner: Any = None
-) -> Any:
+def rule(step: Callable | None = None, /, *, tuned: Mapping[str, Any] | None = None, preconditioner: Any = None) -> Any:
     """Declare an update rule: one pure function, whose signature is its declaration.
 
     The first argument is the point where the gradient is taken, `g` that gradient; the argument named `x` is the
@@ -613,9 +611,7 @@ def _declared(step: Callable, tuned: Mapping[str, Any], preconditioner: Any) -> 
     if preconditioner is not None and not inputs:
         raise TypeError(f"rule {name} asks for no product, so a preconditioner would have no effect")
     doc = cleandoc(step.__doc__ or "")
-    bare = Rule(
-        step, name, doc, point, inputs, slots, {}, tuple(hyper), dict(tuned), preconditioner=preconditioner
-    )
+    bare = Rule(step, name, doc, point, inputs, slots, {}, tuple(hyper), dict(tuned), preconditioner=preconditioner)
     return _check(replace(bare, hyper=_values(bare, hyper)))
 
 

@@ -332,7 +332,10 @@ def _afresh(rule) -> str:
     tape, (x, g, *rest), row = _begun(rule)
     slots = rule.afresh(x, g, rest, row)
     names = [slot.name for slot in slots]
-    body = [*tape.lines_for(names), *(f"a_{n}[i] = {v}" for n, v in zip(rule.slots, names, strict=True) if v != f"e_{n}")]
+    body = [
+        *tape.lines_for(names),
+        *(f"a_{n}[i] = {v}" for n, v in zip(rule.slots, names, strict=True) if v != f"e_{n}"),
+    ]
     return "\n".join([*_head(rule, tape, body), _loop(body)])
 
 

@@ -42,6 +42,8 @@ def test_its_functions_are_the_rules(name):
     rule = getattr(rules, name)
     explained, row = ml.explain(rule), rule.row(7)
     for n, expression in explained.functions.items():
+        if rule.kinds[n] == "measured":  # on whole vectors
+            continue
         values = {explained.symbols[m]: v for m, v in {**row, "k": 7}.items()}
         assert float(expression.subs(values)) == pytest.approx(row[n], rel=1e-9), n
 

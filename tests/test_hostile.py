@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from functools import partial
 
 import numba
 import numpy as np
@@ -27,8 +28,16 @@ DTYPES = [
     "S3",
     "M8[s]",
 ]
-METHODS = [getattr(rules, name) for name in rules.__all__]
-METHODS = [*(m() for m in METHODS), *(m(lr=0.1) for m in METHODS), ml.nesterov.after(ml.clip_norm)(lr=0.3)]
+RULES = [partial(ml.newton, preconditioner="bfgs") if n == "newton" else getattr(rules, n) for n in rules.__all__]
+METHODS = [*(rule() for rule in RULES), *(rule(lr=0.1) for rule in RULES), ml.nesterov.after(ml.clip_norm)(lr=0.3)]
+METHODS += [
+    ml.pmg(preconditioner="lbfgs", index="current"),
+    ml.pmg(preconditioner="quasi_cauchy", eta_max=math.inf),
+    ml.newton(preconditioner="sr1", search="wolfe"),
+    ml.newton(preconditioner="lbfgs"),
+    ml.heavy_ball(search="armijo"),
+    ml.gradient_descent(search="exact"),
+]
 
 starts = st.one_of(
     st.sampled_from(DTYPES).flatmap(

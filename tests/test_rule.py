@@ -251,8 +251,12 @@ def test_defaults_with_values_in_a_function_are_left_alone():
         (lambda: ml.heavy_ball(lr=lambda k: [0.1, 0.2]), TypeError, "lr = [0.1, 0.2] is not a number"),
         (lambda: ml.heavy_ball(lr=lambda k: 1j), TypeError, "lr = 1j is not a number"),
         (lambda: ml.heavy_ball(lr=lambda k: "0.1"), TypeError, "lr = '0.1' is not a number"),
-        (lambda: ml.heavy_ball(search=5), TypeError, "search = 5; give a Backtracking()"),
-        (lambda: ml.adam(search=ml.Backtracking()), TypeError, "no search finds its lr"),
+        (
+            lambda: ml.heavy_ball(search=5),
+            TypeError,
+            "search = 5; give one of Backtracking(), Armijo(), Wolfe(), Exact(), or lr for a fixed step size",
+        ),
+        (lambda: ml.adam(search=ml.Backtracking()), TypeError, "no plain gradient step finds its lr; take Armijo()"),
         (
             lambda: ml.heavy_ball(lr=0.1).after(ml.l2),
             AttributeError,
@@ -595,9 +599,9 @@ def test_the_step_size_is_searched_where_it_is_not_given_and_means_something():
 
 def test_a_searched_rule_starts_with_the_step_that_was_tested():
     """An averaging rule's lr is larger, so that its first step is the gradient step of the search."""
-    assert ml.heavy_ball().found(0.25) == {"lr": 0.25}
-    assert ml.rsgdm(beta=0.75).found(0.25) == {"lr": 1.0}
-    assert ml.heavy_ball.after(ml.clip_value)(max_value=0.5).found(0.25) == {"lr": 0.25}  # whatever transforms do
+    assert ml.heavy_ball().lr(1, 0.25) == 0.25
+    assert ml.rsgdm(beta=0.75).lr(1, 0.25) == 1.0
+    assert ml.heavy_ball.after(ml.clip_value)(max_value=0.5).lr(1, 0.25) == 0.25  # whatever transforms do
     p = ml.problem("beale")
     a, b = (ml.minimize(p, method=m(), maxiter=1).iterate for m in (ml.gradient_descent, ml.rsgdm))
     assert a == pytest.approx(b, rel=1e-14)
@@ -612,8 +616,8 @@ def test_what_a_search_learns_of_a_rule_needs_no_more_than_its_first_row():
     def barzilai_borwein(x, g, s=0.0, last=0.0, /, lr=0.1, size=lambda s, g, last, lr: dot(s, s) / dot(s, g - last)):
         return x - size * g, -size * g, g
 
-    assert delayed().found(0.25) == {"lr": 0.25}  # its first step is none
-    assert barzilai_borwein().found(0.25) == {"lr": 0.25}  # and this one's is 0/0
+    assert delayed().lr(1, 0.25) == 0.25  # its first step is none
+    assert barzilai_borwein().lr(1, 0.25) == 0.25  # and this one's is 0/0
     assert ml.heavy_ball.having(beta=lambda k: [0.5][k - 1])().search == ml.Backtracking()
 
 

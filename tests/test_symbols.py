@@ -114,6 +114,6 @@ def test_products_of_a_preconditioner_are_inputs():
     assert same(closed.charpoly(z).as_expr() * z, pid)
 
 
-def test_minimize_says_that_it_has_no_preconditioner():
-    with pytest.raises(TypeError, match="needs Bv, a product that a preconditioner supplies"):
+def test_a_rule_without_a_preconditioner_says_so():
+    with pytest.raises(TypeError, match="asks for Bv, which a preconditioner supplies: give one"):
         ml.minimize("rosenbrock", method=preconditioned(lr=0.1))

@@ -12,6 +12,8 @@ import numpy as np
 from .ops import blend, combine, dot, keep_pair, products, sqrt, turn, where
 
 BFGS, DFP, SR1 = range(3)
+TINY = 1e-303  # of products, below which doubles lose their digits
+EXTREME = 1e100  # of curvatures and their inverses, where limited memory, which multiplies several, lets go of a pair
 DAMP, KIND = range(2)  # what the first row of numbers holds for a dense matrix
 HELD, NEWEST, GAMMA = range(1, 4)  # and for limited memory, after DAMP
 SCALES, AT, SHARES, WEIGHTS, PRODUCTS = range(1, 6)  # further rows for limited memory; see `parts`
@@ -22,9 +24,9 @@ def share(damp, ss, sy, yy, sBs):
 
     Powell's keeps sᵀȳ ≥ 0.2 sᵀBs. Without damping pairs are skipped where sᵀy ≤ 10⁻¹⁰‖s‖‖y‖.
     """
-    kept = where(sy > 1e-10 * (sqrt(ss) * sqrt(yy)), 1.0, 0.0)
+    kept = where((sy > 1e-10 * (sqrt(ss) * sqrt(yy))) & (sy > TINY), 1.0, 0.0)
     damped = where(sy >= 0.2 * sBs, 1.0, 0.8 * sBs / (sBs - sy))
-    return where((sBs > 0.0) & (sBs < inf) & (abs(sy) < inf), where(damp > 0.0, damped, kept), 0.0)
+    return where((sBs > TINY) & (sBs < inf) & (abs(sy) < inf), where(damp > 0.0, damped, kept), 0.0)
 
 
 def curved(phi, sy, sBs):
@@ -54,7 +56,8 @@ def dense_update(rows, numbers, s, g, last, Bs):
     """Every update is B + bbᵀ − aaᵀ; the two vectors wait for the next pass over B.
 
     BFGS: b = y/√(sᵀy), a = Bs/√(sᵀBs). DFP adds (tb − a)(tb − a)ᵀ to it, where t² = sᵀBs/sᵀy.
-    SR1: r = y − Bs over √|sᵀr|, as one or the other.
+    SR1: r = y − Bs over √|sᵀr|, as one or the other. BFGS starts afresh where sᵀBs exceeds sᵀy so far that the difference
+    would leave no digit of B.
     """
     b, a = rows[s.size], rows[s.size + 1]
     ss, sy, yy, sBs = keep_pair(s, g, last, Bs, b, a)
@@ -68,8 +71,12 @@ def dense_update(rows, numbers, s, g, last, Bs):
     else:
         phi = share(numbers[0, DAMP], ss, sy, yy, sBs)
         along_y, along_Bs, out = 0.0, 0.0, 0.0
-        if phi > 0.0:
-            sy = curved(phi, sy, sBs)
+        sy = curved(phi, sy, sBs)
+        if phi > 0.0 and sy < 1e-14 * sBs and numbers[0, KIND] == BFGS:
+            for i in range(s.size):
+                for j in range(s.size):
+                    rows[i, j] = 1.0 if i == j else 0.0
+        elif phi > 0.0:
             along_y, along_Bs, out = phi / sqrt(sy), (1.0 - phi) / sqrt(sy), 1.0 / sqrt(sBs)
             if numbers[0, KIND] == DFP:
                 t = sqrt(sBs / sy)
@@ -149,7 +156,7 @@ def compact_update(rows, numbers, s, g, last, Bs):
     if phi < 1.0:
         blend(phi, change, 1.0 - phi, Bs, change)
         sy, yy = curved(phi, sy, sBs), dot(change, change)
-    if phi == 0.0 or not (0.0 < ss / sy < 1e300 and yy / sy < 1e300):
+    if phi == 0.0 or not (ss / sy < EXTREME and yy / sy < EXTREME):
         return
     numbers[0, NEWEST], numbers[0, GAMMA] = new, yy / sy
     if numbers[0, HELD] == places - 1:

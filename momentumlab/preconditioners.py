@@ -368,21 +368,21 @@ def _clip(value, low, high):
     return minimum(maximum(value, low), high)
 
 
+def norm_of_step(s):
+    """‖s‖."""
+    return norm(s)
+
+
 def weak_secant(s, y, B, phi, size):
     """What makes sᵀB⁺s = sᵀȳ, when multiplied with (s/‖s‖)²."""
     u = s / size
     lacking = dot(u, _blend(s, y, B, phi) / size) - dot(u, B * u)
-    return where(phi > 0.0, lacking / dot(u * u, u * u), 0.0)
-
-
-def length(s):
-    """‖s‖, or 1 where there is no step."""
-    return where(norm(s) > 0.0, norm(s), 1.0)
+    return lacking / dot(u * u, u * u)
 
 
 @preconditioner
-def _quasi_cauchy(s, y, B=1.0, /, low=0.0, high=0.0, damp=0.0, phi=phi, size=length, gain=weak_secant):
-    return _clip(B + gain * (s / size * (s / size)), low, high)
+def _quasi_cauchy(s, y, B=1.0, /, low=0.0, high=0.0, damp=0.0, phi=phi, size=norm_of_step, gain=weak_secant):
+    return _clip(where(phi > 0.0, B + gain * (s / size * (s / size)), B), low, high)
 
 
 def _sigma(s, y, B, phi, low, high, first):

@@ -1,0 +1,455 @@
+"""Approximations of the Hessian: what each satisfies, whatever pairs it is given, and whose place others may take."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+from scipy.sparse.linalg import aslinearoperator
+
+import momentumlab as ml
+from momentumlab.ops import where
+
+MATRICES = {
+    "bfgs": ml.bfgs(),
+    "bfgs, damped": ml.bfgs(curvature="damp"),
+    "dfp": ml.dfp(),
+    "dfp, damped": ml.dfp(curvature="damp"),
+    "sr1": ml.sr1(),
+    "lbfgs": ml.lbfgs(),
+    "lbfgs, damped": ml.lbfgs(memory=3, curvature="damp"),
+}
+DIAGONALS = {
+    "diagonal": ml.diagonal(),
+    "quasi_cauchy": ml.quasi_cauchy(),
+    "quasi_cauchy, damped": ml.quasi_cauchy(curvature="damp"),
+    "bb1": ml.bb1(),
+    "bb1, damped": ml.bb1(curvature="damp"),
+    "bb2": ml.bb2(bounds=(1e-3, 1e3)),
+    "identity": ml.identity(),
+}
+ALL = MATRICES | DIAGONALS
+POSITIVE = {name: by for name, by in ALL.items() if name != "sr1"}
+LOW, HIGH = 1e-8, 1e8
+
+
+def matrix(running, n):
+    return np.column_stack([running.apply(e) for e in np.eye(n)])
+
+
+def taught(by, pairs):
+    """A preconditioner that has seen these pairs."""
+    x = np.zeros(len(pairs[0][0]))
+    running = by.start(None, x)
+    for s, y in pairs:
+        x = x + s
+        running.update(x, np.asarray(s, dtype=float), np.asarray(y, dtype=float))
+    return running
+
+
+# ------------------------------------------------------------------ hostile pairs
+
+numbers = st.one_of(
+    st.floats(-10, 10),
+    st.sampled_from([0.0, -0.0, 1e150, -1e150, 1e-150, -1e-150, 5e-324, 1.7e308, math.nan, math.inf]),
+)
+vectors = nps.arrays(np.float64, 3, elements=numbers)
+scales = st.sampled_from([1.0, 1e-150, 1e150, 1e-8, 1e8])
+
+
+@st.composite
+def pairs(draw):
+    """Ordinary ones of any scale, and pairs of anything: s = 0, yᵀs ≤ 0, nan."""
+    found = []
+    for _ in range(draw(st.integers(1, 7))):
+        s, y = draw(vectors), draw(vectors)
+        if draw(st.booleans()):
+            s = draw(scales) * np.nan_to_num(s, nan=1.0, posinf=1.0, neginf=1.0) / max(1.0, np.abs(np.nan_to_num(s)).max())
+            y = draw(scales) * (s + 0.1 * s[::-1])
+        found.append((s, y))
+    return found
+
+
+def spread(pairs):
+    """The largest curvature by the least of all pairs that may have been learnt: by as much B's digits cancel."""
+    curvatures = [1.0]
+    for s, y in pairs:
+        ss, sy, yy = s @ s, s @ y, y @ y
+        if 0 < ss < math.inf and 0 < yy < math.inf and sy > 0:
+            curvatures += [max(sy / ss, 1e-300), yy / sy]
+    return max(curvatures) / min(curvatures)
+
+
+@settings(max_examples=300, deadline=None)
+@given(pairs=pairs(), name=st.sampled_from(sorted(ALL)))
+@example(pairs=[(np.zeros(3), np.ones(3))], name="bfgs")
+@example(pairs=[(np.array([1e150, 1, 0]), np.array([1e-150, 1, 0]))] * 2, name="dfp")
+@example(pairs=[(np.array([1e-150, 0, 0]), np.array([1e150, 0, 0]))] * 2, name="lbfgs")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_pair_makes_it_other_than_finite_symmetric_and_positive(pairs, name):
+    running = taught(ALL[name], pairs)
+    B = matrix(running, 3)
+    assert np.isfinite(B).all()
+    error = max(1e-9, 1e-14 * spread(pairs)) * np.abs(B).max()
+    assert np.abs(B - B.T).max() <= error
+    if name in POSITIVE:
+        assert np.linalg.eigvalsh((B + B.T) / 2).min() >= -error
+    if name in DIAGONALS and name not in ("bb2", "identity"):
+        assert (np.diag(B) >= LOW).all() and (np.diag(B) <= HIGH).all()
+
+
+@settings(max_examples=300, deadline=None)
+@given(pairs=pairs(), s=vectors, y=vectors, scale=scales, name=st.sampled_from(sorted(MATRICES)))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_matrix_that_learnt_a_pair_satisfies_the_secant_equation(pairs, s, y, scale, name):
+    """Bs = y, or ȳ where it is damped; or B is what it was, or starts afresh."""
+    running = taught(MATRICES[name], pairs)
+    s, y = scale * s, scale * y
+    before = matrix(running, 3)
+    Bs = running.apply(s)
+    running.update(s, s, y)
+    after = matrix(running, 3)
+    if np.array_equal(before, after) or (np.array_equal(after, np.eye(3)) and s @ y < 1e-14 * (s @ Bs)):
+        return
+    assert np.isfinite(s).all() and np.isfinite(y).all()
+    wanted = y
+    if "damped" in name and s @ y < 0.2 * (s @ Bs):
+        phi = 0.8 * (s @ Bs) / (s @ Bs - s @ y)
+        wanted = phi * y + (1 - phi) * Bs
+        assert s @ after @ s == pytest.approx(0.2 * (s @ Bs), rel=1e-6)
+    size = max(np.abs(before).max(), np.abs(after).max()) * np.abs(s).max()
+    assert np.abs(running.apply(s) - wanted).max() <= 1e-9 * (size + np.abs(wanted).max())
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 10**6), scale=st.sampled_from([1.0, 1e-150, 1e150]))
+def test_diagonals_satisfy_the_weak_secant_equation(seed, scale):
+    """sᵀB⁺s = sᵀy where no bound is met, and σ is the quotient of its name."""
+    rng = np.random.default_rng(seed)
+    s = scale * rng.standard_normal(4)
+    y = rng.uniform(0.5, 2, 4) * s
+    for by in (ml.quasi_cauchy(), ml.bb1()):
+        B = taught(by, [(s, y)]).B
+        if (B > LOW).all():
+            assert (s / scale) @ (B * s / scale) == pytest.approx((s / scale) @ (y / scale), rel=1e-12)
+    u, w = s / scale, y / scale
+    assert taught(ml.bb1(), [(s, y)]).B == pytest.approx((u @ w) / (u @ u), rel=1e-12)
+    assert taught(ml.bb2(), [(s, y)]).B == pytest.approx((w @ w) / (u @ w), rel=1e-12)
+    assert taught(ml.diagonal(), [(s, y)]).B == pytest.approx(y / s, rel=1e-15)
+
+
+def test_bounds_clip_or_refuse():
+    s, y = np.array([1.0, 2.0, 0.0]), np.array([-1.0, 8.0, 3.0])
+    assert taught(ml.diagonal(bounds=(0.5, 3.0)), [(s, y)]).B.tolist() == [1.0, 1.0, 1.0]  # −1, 4 and 3/0 lie outside
+    assert taught(ml.diagonal(bounds=(0.5, 5.0)), [(s, y)]).B.tolist() == [1.0, 4.0, 1.0]
+    assert taught(ml.bb1(bounds=(0.5, 2.0)), [(s, y)]).B.tolist() == [2.0] * 3  # 15/5
+    assert taught(ml.bb1(bounds=(4.0, 5.0)), [(s, y)]).B.tolist() == [4.0] * 3
+    B = taught(ml.quasi_cauchy(bounds=(1.0, 2.5)), [(s, y)]).B
+    assert B == pytest.approx([1 + 10 / 17, 2.5, 1.0], rel=1e-15)  # 1 + (15 − 5)/17 · 4, clipped
+
+
+def test_negative_curvature_is_skipped_or_damped():
+    s, y = np.array([1.0, 0.0]), np.array([-1.0, 0.5])
+    for name, by in ALL.items():
+        B = matrix(taught(by, [(s, y)]), 2)
+        if "damped" in name:
+            assert s @ B @ s == pytest.approx(0.2, rel=1e-12)
+        elif name == "sr1":
+            assert y == pytest.approx(B @ s)
+        elif name != "diagonal":
+            assert np.array_equal(B, np.eye(2))
+        else:
+            assert np.array_equal(B, np.eye(2))  # 0.5/0 and −1 lie outside the bounds
+
+
+# ------------------------------------------------------------------ limited memory
+
+
+def outer_bfgs(B, s, y):
+    """As Broyden, Fletcher, Goldfarb and Shanno print it."""
+    Bs = B @ s
+    return B - np.outer(Bs, Bs) / (s @ Bs) + np.outer(y, y) / (y @ s)
+
+
+def outer_dfp(B, s, y):
+    left = np.eye(len(s)) - np.outer(y, s) / (y @ s)
+    return left @ B @ left.T + np.outer(y, y) / (y @ s)
+
+
+def outer_sr1(B, s, y):
+    r = y - B @ s
+    return B + np.outer(r, r) / (r @ s)
+
+
+def curved_pairs(seed, count, n=8):
+    """Pairs of a convex function that is no quadratic."""
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n, n))
+    gradient = lambda x: A.T @ np.tanh(A @ x) + x
+    points = np.cumsum(rng.standard_normal((count + 1, n)), axis=0)
+    return [(b - a, gradient(b) - gradient(a)) for a, b in zip(points, points[1:], strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("by", "update"), [(ml.bfgs(), outer_bfgs), (ml.dfp(), outer_dfp), (ml.sr1(), outer_sr1)], ids=["bfgs", "dfp", "sr1"]
+)
+def test_updates_are_the_printed_ones(by, update):
+    B, given_pairs = np.eye(8), curved_pairs(0, 12)
+    for s, y in given_pairs:
+        B = update(B, s, y)
+    assert matrix(taught(by, given_pairs), 8) == pytest.approx(B, rel=1e-9, abs=1e-9 * np.abs(B).max())
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 10**6), memory=st.integers(1, 7), count=st.integers(1, 12))
+def test_the_compact_form_equals_so_many_updates(seed, memory, count):
+    all_pairs = curved_pairs(seed, count)
+    s, y = all_pairs[-1]
+    B = (y @ y) / (s @ y) * np.eye(8)
+    for s, y in all_pairs[-memory:]:
+        B = outer_bfgs(B, s, y)
+    found = matrix(taught(ml.lbfgs(memory=memory), all_pairs), 8)
+    assert np.abs(found - B).max() <= 1e-12 * np.abs(B).max()
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if n != "sr1"])
+def test_solve_undoes_apply(name):
+    running = taught(ALL[name], curved_pairs(3, 9))
+    v = np.random.default_rng(0).standard_normal(8)
+    assert running.solve(running.apply(v)) == pytest.approx(v, rel=1e-8)
+    assert running.apply(running.solve(v)) == pytest.approx(v, rel=1e-8)
+
+
+def test_dependent_steps_are_forgotten():
+    """Ten steps along one line, on which the change of gradient differs."""
+    s, e = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 0.0])
+    running = taught(ml.lbfgs(), [((1 + 0.1 * i) * s, (2 + i) * s + i * e) for i in range(10)])
+    s, y = 1.9 * s, 11 * s + 9 * e
+    assert running.apply(s) == pytest.approx(y, rel=1e-9)
+    assert np.linalg.eigvalsh(matrix(running, 3)).min() > 0
+
+
+# ------------------------------------------------------------------ the Hessian
+
+
+class Curved:
+    """What a preconditioner sees of a function."""
+
+    def __init__(self, H):
+        self.H = np.array(H, dtype=float)
+
+    def hess(self, x):
+        return self.H.copy()
+
+
+@pytest.mark.parametrize(
+    ("H", "tau"),
+    [
+        ([[2, 0], [0, 3]], 0.0),
+        ([[1, 2], [2, 1]], 1.024),  # from a positive diagonal: 10⁻³, doubled until Cholesky succeeds beyond 1
+        ([[-1, 0], [0, 2]], 1.001),
+        ([[0, 1], [1, 0]], 1e-3 * 2**10),
+        ([[0, 0], [0, 0]], 1e-3),
+    ],
+)
+def test_the_hessian_is_shifted_until_cholesky_succeeds(H, tau):
+    running = ml.hessian().start(Curved(H), np.zeros(2))
+    assert matrix(running, 2) == pytest.approx(np.array(H) + tau * np.eye(2), rel=1e-14)
+
+
+def test_eigenvalues_are_taken_by_absolute_value():
+    rng = np.random.default_rng(0)
+    Q, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+    H = (Q * [-2.0, 0.0, 5.0]) @ Q.T
+    assert matrix(ml.hessian(modify="abs").start(Curved(H), np.zeros(3)), 3) == pytest.approx(
+        (Q * [2.0, 5e-8, 5.0]) @ Q.T, abs=1e-14
+    )
+    assert matrix(ml.hessian(modify=None).start(Curved(H), np.zeros(3)), 3) == pytest.approx(H, abs=1e-15)
+
+
+@pytest.mark.parametrize("modify", ["shift", "abs", None])
+def test_a_hessian_that_is_no_number_ends_the_run(modify):
+    def f(x):
+        return 0.5 * x @ x, x
+
+    def nowhere(x):
+        return np.full((2, 2), np.nan)
+
+    r = ml.minimize(f, [1.0, 2.0], ml.newton(preconditioner=ml.hessian(modify=modify)), jac=True, hess=nowhere)
+    assert not r.success
+    assert r.x.tolist() == [1.0, 2.0]
+
+
+# ------------------------------------------------------------------ others' preconditioners
+
+
+class Jacobi:
+    """A user's object, which records what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def start(self, problem, x):
+        self.told, self.d = [], np.diag(problem.hess(x))
+
+    def apply(self, v):
+        return self.d * v
+
+    def solve(self, v):
+        return v / self.d
+
+    def update(self, x, s, y):
+        self.told.append((x.copy(), s.copy(), y.copy()))
+
+
+@pytest.mark.parametrize("index", ["lagged", "current"])
+def test_an_object_of_ones_own_serves(index):
+    p, by = ml.problem("quadratic", n=5, L=20), Jacobi()
+    r = ml.minimize(p, method=ml.pmg(lr=0.02, preconditioner=by, index=index), maxiter=30, tol=0)
+    exact = ml.minimize(p, method=ml.pmg(lr=0.02, preconditioner=ml.hessian()), maxiter=30, tol=0)
+    assert r.x == pytest.approx(exact.x, rel=1e-12)  # whose Hessian is diagonal
+    assert len(by.told) == 29  # one after each step but the last
+    x, s, y = by.told[-1]
+    assert y == pytest.approx(np.diag(p.hess(x)) * s, rel=1e-9)
+    assert r.nhev == 1
+
+
+def test_it_serves_newtons_rule_too():
+    p = ml.problem("quadratic", n=5)
+    r = ml.minimize(p, method=ml.newton(lr=1, preconditioner=Jacobi()))
+    assert r.success
+    assert r.nit == 1
+
+
+def test_a_linear_operator_is_a_constant_matrix():
+    p = ml.problem("quadratic", n=6, L=30, seed=1)
+    method = ml.pmg(lr=0.02, preconditioner=aslinearoperator(p.hess(p.x0)))
+    r = ml.minimize(p, method=method, maxiter=40, tol=0)
+    exact = ml.minimize(p, method=ml.pmg(lr=0.02, preconditioner="hessian"), maxiter=40, tol=0)
+    assert r.x == pytest.approx(exact.x, rel=1e-12)
+    with pytest.raises(ValueError, match=r"has shape \(6, 6\); x has 5 components"):
+        ml.minimize(ml.problem("quadratic", n=5), method=method)
+    with pytest.raises(TypeError, match=r"gives B·v; B⁻¹·v takes an object"):
+        ml.minimize(p, method=ml.newton(preconditioner=aslinearoperator(p.hess(p.x0))))
+
+
+@ml.preconditioner
+def averaged(s, y, B=2.0, /, nu=0.5):
+    """Componentwise secants, averaged."""
+    return where(y / s > 0, (1 - nu) * B + nu * y / s, B)
+
+
+def test_a_diagonal_of_ones_own_is_written_in_the_grammar():
+    method = ml.pmg(lr=0.01, preconditioner=averaged)
+    p = ml.problem("beale")
+    a, b = ml.minimize(p, method=method), ml.minimize(p.f, p.x0, method)
+    assert a.success
+    assert np.array_equal(a.x, b.x)
+    assert method.rule.slots["B"] == 2.0
+    assert pickle.loads(pickle.dumps(averaged)) == averaged
+
+
+@pytest.mark.parametrize(
+    ("declare", "sentence"),
+    [
+        (lambda: ml.preconditioner(lambda s, y: s), r"write def <lambda>\(s, y, B=1.0, /, <hyperparameters>\)"),
+        (lambda: ml.preconditioner(3), "takes a function of"),
+        (lambda: ml.preconditioner(_no_default), "B and every hyperparameter need a default"),
+        (lambda: ml.preconditioner(_branches), "hides a branch"),
+    ],
+)
+def test_what_leaves_the_grammar_is_refused(declare, sentence):
+    with pytest.raises(TypeError, match=sentence):
+        declare()
+
+
+def _no_default(s, y, B, /):
+    return B
+
+
+def _branches(s, y, B=1.0, /):
+    return B if s > 0 else y
+
+
+class Half:
+    def start(self, problem, x):
+        return self
+
+    def apply(self, v):
+        return v[:1]
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "sentence"),
+    [
+        (lambda: ml.bfgs(curvature="dampen"), ValueError, "curvature = 'dampen'; it must be 'skip' or 'damp'"),
+        (lambda: ml.lbfgs(memory=0), ValueError, "memory = 0; it must be a whole number, 1 or larger"),
+        (lambda: ml.lbfgs(memory=2.0), ValueError, "memory = 2.0"),
+        (lambda: ml.diagonal(bounds=(1, 0.5)), ValueError, "bounds = (1, 0.5); they must be two numbers"),
+        (lambda: ml.bb1(bounds=3), ValueError, "bounds = 3"),
+        (lambda: ml.hessian(modify="absolute"), ValueError, "modify = 'absolute'; it must be 'shift', 'abs' or None"),
+        (lambda: ml.pmg(preconditioner="bgfs"), ValueError, "did you mean 'bfgs'"),
+        (lambda: ml.pmg(preconditioner=3), TypeError, "preconditioner = 3; give bfgs(), lbfgs() or another of ours"),
+        (lambda: ml.pmg(preconditioner=np.eye(2)), TypeError, "a LinearOperator"),
+        (lambda: ml.pmg(index="late"), ValueError, "index = 'late'; it must be 'lagged' or 'current'"),
+        (lambda: ml.pmg(preconditioner="hessian", index="lagged"), ValueError, "is no sum of pairs that could lag"),
+        (lambda: ml.heavy_ball(preconditioner="bfgs"), TypeError, "the rule asks for no product"),
+        (lambda: ml.heavy_ball(index="lagged"), TypeError, "index = 'lagged' has no effect"),
+        (lambda: ml.pmg(eta_max=-1), ValueError, "outside its range [0, ∞]"),
+        (lambda: ml.minimize("wood", method=ml.newton), TypeError, "which problem wood does not have"),
+        (lambda: ml.minimize(abs, [1.0], ml.newton, jac=np.sign), TypeError, "give hess=..., a function of x; or another"),
+        (lambda: ml.minimize("beale", method=ml.pmg(preconditioner=Half())), TypeError, "has no method update"),
+        (
+            lambda: ml.minimize(ml.problem("quadratic", n=10_001), method=ml.pmg(lr=0.1)),
+            ValueError,
+            "for n = 10001 would take 1 GB; it does up to n = 10000. Take lbfgs()",
+        ),
+    ],
+)
+def test_bad_input_gets_a_sentence(ask, error, sentence):
+    with pytest.raises(error) as raised:
+        ask()
+    assert sentence in str(raised.value)
+
+
+def test_a_product_of_another_shape_is_refused():
+    class Short(Half):
+        def update(self, x, s, y):
+            pass
+
+    with pytest.raises(ValueError, match=r"returned shape \(1,\)"):
+        ml.minimize("beale", method=ml.pmg(preconditioner=Short()))
+
+
+@pytest.mark.parametrize("by", [*ALL.values(), ml.hessian(modify="abs")], ids=repr)
+def test_they_pickle_and_compare(by):
+    method = ml.pmg(lr=0.1, preconditioner=by)
+    again = pickle.loads(pickle.dumps(method))
+    assert again == method
+    assert repr(again) == repr(method)
+    a, b = (ml.minimize("mccormick", method=m, maxiter=20) for m in (method, again))
+    assert np.array_equal(a.x, b.x)
+
+
+def test_names_functions_and_objects_are_the_same():
+    assert ml.pmg(preconditioner="lbfgs") == ml.pmg(preconditioner=ml.lbfgs) == ml.pmg(preconditioner=ml.lbfgs())
+    assert repr(ml.pmg()) == "pmg()"
+    assert repr(ml.pmg(preconditioner="bfgs", index="lagged")) == "pmg()"
+    assert (
+        repr(ml.pmg(lr=0.1, preconditioner=ml.quasi_cauchy(bounds=(1, 2), curvature="damp"), index="current"))
+        == "pmg(lr=0.1, preconditioner=quasi_cauchy(bounds=(1, 2), curvature='damp'), index='current')"
+    )
+
+
+@pytest.mark.parametrize("by", ["lbfgs", "diagonal", "quasi_cauchy", "bb1", "bb2"])
+def test_many_variables_take_memory_in_proportion(by):
+    """Half a million of them: vectors, and no matrix."""
+    n = 500_000
+    p = ml.problem("quadratic", n=n)
+    r = ml.minimize(p, method=ml.pmg(lr=0.005, preconditioner=by), tol=0, maxiter=12)
+    assert r.nit == 12
+    assert r.fun < 0.5 * p.fun(p.x0)
+    assert ml.lbfgs().arrays(n)[0].shape == (12, n)

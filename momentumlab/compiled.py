@@ -61,8 +61,7 @@ def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
             inner = function if is_compiled(function) else njit(error_model="numpy")(function)
             return njit(OBJECTIVE)(lambda x, g: inner(x.reshape(shape), g.reshape(shape)))
         if not is_compiled(function):
-            ours = function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
-            return _njit(OBJECTIVE, function) if ours else njit(OBJECTIVE, error_model="numpy")(function)
+            return _njit(OBJECTIVE, function) if _is_ours(function) else njit(OBJECTIVE, error_model="numpy")(function)
         if function._can_compile and len(inspect.signature(function.py_func).parameters) == 2:
             function.compile(OBJECTIVE)
         compiled = function.overloads.get(OBJECTIVE.args)
@@ -73,6 +72,11 @@ def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
         lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in")]
         where = f"of x and g of shape {shape}" if shape else "of vectors x and g"
         raise TypeError(f"{function.__name__} does not compile as f(x, g) -> float {where}: {lines[0]}") from error
+
+
+def _is_ours(function: Any) -> bool:
+    """Whether the file it is in, which Numba's cache watches, is all that it depends on."""
+    return function.__module__.startswith(f"{__package__}.") and function.__closure__ is None
 
 
 @lru_cache(maxsize=KEPT)
@@ -96,7 +100,7 @@ def pair(fun: Callable, jac: Callable, shape: tuple[int, ...] = ()) -> Callable 
 @lru_cache(maxsize=KEPT)
 def hessian(function: Callable, shape: tuple[int, ...]) -> Callable | None:
     """A Hessian as an objective is compiled: H(x, h), which writes it into h, row by row; None where it is not."""
-    inner = function if is_compiled(function) else njit(error_model="numpy")(function)
+    inner = function if is_compiled(function) else njit(error_model="numpy", cache=_is_ours(function))(function)
 
     def written(x, h):
         found = inner(x.reshape(shape))

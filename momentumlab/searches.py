@@ -22,6 +22,7 @@ from .hyper import is_real
 
 EPS = float_info.epsilon
 ACCEPT, TRY, RESTART, FAIL = range(4)  # what a judgement says
+PASSES, MISSES, DOUBTFUL = range(3)  # whether a value is low enough
 FIRST, GROW, C1, C2 = range(4)  # settings
 STEP, LAST, TRIES, RESTARTED, BEGAN = range(5)  # what a hunt holds; behind it, what each search adds
 AHEAD = BEGAN + 1
@@ -43,21 +44,28 @@ def slack(f):
     return 10.0 * EPS * max(1.0, abs(f))
 
 
+def passes(hunt, f, found, bound):
+    """PASSES, or MISSES, or where a step shortened a millionfold at once is within rounding of it, DOUBTFUL.
+
+    As along a gradient that is wrong.
+    """
+    if not found <= bound + slack(f):
+        return MISSES
+    return DOUBTFUL if hunt[STEP] < 1e-6 * hunt[BEGAN] and not found <= bound else PASSES
+
+
 def gradient_step(x, g, step):
     """Where `Backtracking` looks."""
     return x - step * g
 
 
 def judge_backtracking(settings, hunt, f, found, ahead, beyond, moved):
-    """f(x − αg) ≤ f(x) − ½α‖g‖², up to rounding.
-
-    A step that had to be shortened a millionfold at once and passes only within rounding is refused.
-    """
-    tries = hunt[TRIES]
-    if tries and not moved:
+    """f(x − αg) ≤ f(x) − ½α‖g‖², up to rounding."""
+    if hunt[TRIES] and not moved:
         return FAIL
-    if found <= f + 0.5 * ahead + slack(f):
-        return ACCEPT if tries < 20 or found <= f + 0.5 * ahead else FAIL
+    passed = passes(hunt, f, found, f + 0.5 * ahead)
+    if passed != MISSES:
+        return ACCEPT if passed == PASSES else FAIL
     hunt[TRIES] += 1.0
     hunt[STEP] *= 0.5
     return TRY
@@ -69,10 +77,12 @@ def judge_armijo(settings, hunt, f, found, ahead, beyond, moved):
     It is given up where shortening α no longer shortens the step: what is left is momentum.
     """
     tries, before = hunt[TRIES], hunt[AHEAD]
-    if ahead <= 0.0 and found <= f + settings[C1] * ahead + slack(f) and (moved or not tries):
+    passed = passes(hunt, f, found, f + settings[C1] * ahead)
+    if moved and ahead <= 0.0 and passed == PASSES:
         return ACCEPT
     hunt[TRIES], hunt[AHEAD] = tries + 1.0, ahead
-    if not moved or ahead >= 0.0 or tries >= MOST or (tries and abs(ahead - before) <= 0.01 * abs(ahead)):
+    spent = tries >= MOST or passed == DOUBTFUL or (tries and abs(ahead - before) <= 0.01 * abs(ahead))
+    if spent or not moved or ahead >= 0.0:
         if hunt[RESTARTED]:
             return FAIL
         hunt[STEP], hunt[TRIES], hunt[RESTARTED] = hunt[BEGAN], 0.0, 1.0
@@ -83,20 +93,21 @@ def judge_armijo(settings, hunt, f, found, ahead, beyond, moved):
 
 def judge_wolfe(settings, hunt, f, found, ahead, beyond, moved):
     """f(x + αp) ≤ f(x) + c₁α gᵀp and |∇f(x + αp)ᵀp| ≤ c₂|gᵀp|, by bracketing and cubic interpolation."""
-    alpha = hunt[STEP]
+    alpha, tries = hunt[STEP], hunt[TRIES]
     first, slope = ahead / alpha, beyond / alpha
-    if not moved:
-        return FAIL if hunt[TRIES] else ACCEPT
-    if ahead >= 0.0:
-        return FAIL
-    if hunt[TRIES] == 0.0:
+    if tries == 0.0:
         hunt[LOW], hunt[F_LOW], hunt[SLOPE_LOW], hunt[HIGH] = 0.0, f, first, inf
-    decreases = found <= f + settings[C1] * ahead + slack(f)
+    if ahead > 0.0 or (not moved and (hunt[HIGH] < inf or tries >= MOST)):
+        return FAIL
+    if not moved:
+        hunt[STEP], hunt[TRIES] = 2.0 * alpha, tries + 1.0
+        return TRY
+    decreases = passes(hunt, f, found, f + settings[C1] * ahead) == PASSES
     if decreases and (abs(slope) <= -settings[C2] * first or hunt[SETTLED]):
         return ACCEPT
-    hunt[TRIES] += 1.0
-    if hunt[TRIES] >= MOST:
-        if hunt[SETTLED] or hunt[LOW] == 0.0:
+    hunt[TRIES] = tries + 1.0
+    if tries >= MOST:
+        if hunt[SETTLED] or hunt[LOW] == 0.0 or hunt[HIGH] == inf:
             return FAIL
         hunt[STEP], hunt[SETTLED] = hunt[LOW], 1.0  # the best of those that decrease f
         return TRY
@@ -125,8 +136,6 @@ def between(hunt):
 
 def judge_exact(settings, hunt, f, found, ahead, beyond, moved):
     """gᵀp = 0 at the end: the slope is a straight line in α, which two slopes give."""
-    if not moved:
-        return ACCEPT
     if hunt[TRIES]:
         level = abs(beyond) <= 1e-3 * abs(ahead) or abs(found - f - 0.5 * ahead) <= slack(f)
         return ACCEPT if level else FAIL

@@ -67,7 +67,11 @@ def pairs(draw):
     for _ in range(draw(st.integers(1, 7))):
         s, y = draw(vectors), draw(vectors)
         if draw(st.booleans()):
-            s = draw(scales) * np.nan_to_num(s, nan=1.0, posinf=1.0, neginf=1.0) / max(1.0, np.abs(np.nan_to_num(s)).max())
+            s = (
+                draw(scales)
+                * np.nan_to_num(s, nan=1.0, posinf=1.0, neginf=1.0)
+                / max(1.0, np.abs(np.nan_to_num(s)).max())
+            )
             y = draw(scales) * (s + 0.1 * s[::-1])
         found.append((s, y))
     return found
@@ -194,7 +198,9 @@ def curved_pairs(seed, count, n=8):
 
 
 @pytest.mark.parametrize(
-    ("by", "update"), [(ml.bfgs(), outer_bfgs), (ml.dfp(), outer_dfp), (ml.sr1(), outer_sr1)], ids=["bfgs", "dfp", "sr1"]
+    ("by", "update"),
+    [(ml.bfgs(), outer_bfgs), (ml.dfp(), outer_dfp), (ml.sr1(), outer_sr1)],
+    ids=["bfgs", "dfp", "sr1"],
 )
 def test_updates_are_the_printed_ones(by, update):
     B, given_pairs = np.eye(8), curved_pairs(0, 12)
@@ -400,7 +406,11 @@ class Half:
         (lambda: ml.heavy_ball(index="lagged"), TypeError, "index = 'lagged' has no effect"),
         (lambda: ml.pmg(eta_max=-1), ValueError, "outside its range [0, ∞]"),
         (lambda: ml.minimize("wood", method=ml.newton), TypeError, "which problem wood does not have"),
-        (lambda: ml.minimize(abs, [1.0], ml.newton, jac=np.sign), TypeError, "give hess=..., a function of x; or another"),
+        (
+            lambda: ml.minimize(abs, [1.0], ml.newton, jac=np.sign),
+            TypeError,
+            "give hess=..., a function of x; or another",
+        ),
         (lambda: ml.minimize("beale", method=ml.pmg(preconditioner=Half())), TypeError, "has no method update"),
         (
             lambda: ml.minimize(ml.problem("quadratic", n=10_001), method=ml.pmg(lr=0.1)),

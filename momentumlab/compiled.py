@@ -343,7 +343,7 @@ def slices(shape, axis, min_dim):
 
 @cache
 def _kernels() -> dict[str, Any]:
-    """The functions of searches and preconditioners, compiled: each may call the others, and `ops` as written here."""
+    """The functions of searches and preconditioners, compiled: they call each other, and `ops` as written here."""
     ours = {n: v for module in (searches, curvature) for n, v in vars(module).items()}
     scope = {**ours, **IN_LOOPS}
     for name, value in ours.items():
@@ -353,7 +353,7 @@ def _kernels() -> dict[str, Any]:
 
 
 ALLOCATING = ("dense_solve", "hessian_solve", "hessian_shift", "hessian_abs", "hessian_apply")
-"""Functions of `curvature` that make arrays; counting references to them would take the others as long as their work."""
+"""Functions of `curvature` that make arrays. In the others counting references would take as long as the work."""
 
 
 @cache
@@ -444,7 +444,7 @@ class Loop:
             last[:] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
 
     def _pointers(self) -> Pointers:
-        """The objective; and with a stored preconditioner the Hessian, or what stands in its place, and its functions."""
+        """The objective; and with a stored preconditioner the Hessian, or what stands in for it, and its functions."""
         f, stored = pointer(self.objective.native), self.method.stored
         if stored is None:
             return Pointers((f,))

@@ -20,7 +20,7 @@ SCALES, AT, SHARES, WEIGHTS, PRODUCTS = range(1, 6)  # further rows for limited 
 
 
 def share(damp, ss, sy, yy, sBs):
-    """φ, by which y enters the pair (s, φy + (1 − φ)Bs): 1, or Powell's (1978), or 0 where the pair is to be skipped.
+    """φ, by which y enters the pair (s, φy + (1 − φ)Bs): 1, or Powell's (1978), or 0 where it is to be skipped.
 
     Powell's keeps sᵀȳ ≥ 0.2 sᵀBs. Without damping pairs are skipped where sᵀy ≤ 10⁻¹⁰‖s‖‖y‖.
     """
@@ -34,7 +34,7 @@ def curved(phi, sy, sBs):
     return phi * sy + (1.0 - phi) * sBs
 
 
-# ------------------------------------------------------------------ a dense matrix: n rows, and two of an update to come
+# ------------------------------------------------------------------ a dense matrix: n rows, and two still to be added
 
 
 def dense_start(rows, numbers):
@@ -56,8 +56,8 @@ def dense_update(rows, numbers, s, g, last, Bs):
     """Every update is B + bbᵀ − aaᵀ; the two vectors wait for the next pass over B.
 
     BFGS: b = y/√(sᵀy), a = Bs/√(sᵀBs). DFP adds (tb − a)(tb − a)ᵀ to it, where t² = sᵀBs/sᵀy.
-    SR1: r = y − Bs over √|sᵀr|, as one or the other. BFGS starts afresh where sᵀBs exceeds sᵀy so far that the difference
-    would leave no digit of B.
+    SR1: r = y − Bs over √|sᵀr|, as one or the other. BFGS starts afresh where sᵀBs exceeds sᵀy so far that the
+    difference would leave no digit of B.
     """
     b, a = rows[s.size], rows[s.size + 1]
     ss, sy, yy, sBs = keep_pair(s, g, last, Bs, b, a)
@@ -100,8 +100,8 @@ def parts(numbers, rows):
     """What is known of the pairs held, oldest first, and of v.
 
     The scale that makes sᵢᵀyᵢ = 1; the rows of all steps, then of all changes; their products with v; their weights in
-    Bv; and, scaled, SᵀS, the products Lᵢⱼ = sᵢᵀyⱼ where i is newer than j, and Cholesky's factor of γSᵀS + LLᵀ. There is
-    room for one pair more than is held, into which the next is written before it is judged.
+    Bv; and, scaled, SᵀS, the products Lᵢⱼ = sᵢᵀyⱼ where i is newer than j, and Cholesky's factor of γSᵀS + LLᵀ. There
+    is room for one pair more than is held, into which the next is written before it is judged.
     """
     m, p = rows.shape[0] // 2 - 1, PRODUCTS
     SS, L, factor = numbers[p : p + m], numbers[p + m : p + 2 * m], numbers[p + 2 * m :]
@@ -220,7 +220,7 @@ def solve_factored(factor, x):
             x[k] -= factor[i, k] * x[i]
 
 
-# ------------------------------------------------------------------ the Hessian itself: n rows, evaluated before an update
+# ------------------------------------------------------------------ the Hessian: n rows, evaluated before an update
 
 
 def hessian_start(rows, numbers):

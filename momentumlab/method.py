@@ -129,7 +129,7 @@ class Method:
         shows = [f"{n}={shown(v)}" for n, v in self.bound]
         if self.preconditioner not in (None, self.base.preconditioner):
             shows.append(f"preconditioner={self.preconditioner!r}")
-        if self.index not in ("", getattr(self.preconditioner, "index", "")):
+        if self.index != self.base.default_index(self.preconditioner):
             shows.append(f"index={self.index!r}")
         if self.search and self.search != self.base.default_search(dict(self.bound)):
             shows.append(f"search={self.search}")

@@ -61,6 +61,7 @@ class Objective:
         self.native = native
         self._fun, self._jac, self._hess = fun, jac, hess
         self._both: Callable | None = None  # of x, where f and its gradient come together
+        self._apart: Callable = self._separate  # of x and f, where they do not
         compiled = is_compiled(fun) and not self.args
         if native is not None:
             self._both = self._written
@@ -71,7 +72,6 @@ class Objective:
         elif jac is True:
             self._both = self._returned
         elif callable(jac):
-            self._apart = self._separate
             if compiled and is_compiled(jac):
                 self._go_native(fun, jac)
         elif jac is None or jac is False or (isinstance(jac, str) and jac in SCHEMES):
@@ -123,8 +123,8 @@ class Objective:
         if self._hess is None:
             raise TypeError("the method asks for the Hessian: give hess=..., or another preconditioner")
         self.nhev += 1
-        found = self._located(lambda x: self._hess(x.copy(), *self.args), x)
-        return vector(found, (x.size, x.size), "hess")
+        hess = self._hess
+        return vector(self._located(lambda x: hess(x.copy(), *self.args), x), (x.size, x.size), "hess")
 
     def _located(self, function: Callable, x: np.ndarray) -> Any:
         try:

@@ -4,12 +4,12 @@ Pointwise ones are functions in the grammar of rules, and composing one with a r
 arrays, with functions of `curvature`. Any other object with the same four methods serves in the NumPy loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
-from inspect import Parameter, cleandoc, signature
+from inspect import Parameter, signature
 from types import FunctionType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from . import curvature
 from .errors import short
 from .hyper import number, resolve
 from .trace import check_pointwise
+
+if TYPE_CHECKING:
+    from .rule import Rule
 
 LARGEST = 10_000
 """Variables up to which an n × n matrix is kept; it takes 800 MB there."""
@@ -57,7 +60,6 @@ class Pointwise:
     first: float
     hyper: tuple[tuple[str, Any], ...]
     shown: str = ""
-    index = "lagged"
 
     def __call__(self, s: Any, y: Any, B: Any) -> Any:
         """The next B, elementwise."""
@@ -155,6 +157,29 @@ def _split(step: Callable) -> tuple[list[Parameter], list[Parameter]]:
     return fixed, parameters[len(fixed) :]
 
 
+@dataclass(frozen=True)
+class Supplied:
+    """A rule whose products come from a diagonal preconditioner: one step of both.
+
+    The preconditioner's memory stands behind the rule's: the diagonal B, the last gradient and, where no slot of the
+    rule is its last step, the last point.
+    """
+
+    rule: "Rule"
+    by: Pointwise
+    index: str
+
+    def __call__(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
+        own = dict(zip(self.rule.slots, rest, strict=False))
+        B, g_last, *x_last = rest[len(own) :]
+        s = own[self.rule.last_step] if self.rule.last_step else x - x_last[0]
+        learnt = self.by(s, g - g_last, B)
+        used, vectors = B if self.index == "lagged" else learnt, {"g": g, **own}
+        products = [used * vectors[n[1:]] if n[0] == "B" else vectors[n[1:]] / used for n in self.rule.inputs]
+        new = self.rule._bare(x, g, (*products, *own.values()), row)
+        return (*new, learnt, g, *([x] if x_last else []))
+
+
 # ------------------------------------------------------------------ stored
 
 
@@ -188,11 +213,6 @@ class Stored:
     def reads_hessian(self) -> bool:
         """Whether it is made of the Hessian, not of pairs."""
         return self.kind == "hessian"
-
-    @property
-    def index(self) -> str:
-        """Whether its products know of this step or of the one before, where nothing else is asked for."""
-        return "current" if self.reads_hessian else "lagged"
 
     def arrays(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows and numbers as they are before the first update."""
@@ -258,7 +278,6 @@ class Operator:
     """A constant B, given as a `scipy.sparse.linalg.LinearOperator`."""
 
     operator: Any
-    index = "lagged"
 
     def start(self, problem: Any, x: np.ndarray) -> "Operator":
         if self.operator.shape != (x.size, x.size):

@@ -5,7 +5,6 @@ curvature, which would make B indefinite: "skip" leaves B as it is where sᵀy �
 φy + (1 − φ)Bs for y, which keeps a fifth of the curvature that B had.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from . import curvature as arrays

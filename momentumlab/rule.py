@@ -29,7 +29,7 @@ from . import trace
 from .errors import short, unknown
 from .hyper import BLOCK, arguments, is_real, number, range_of, resolve, shown
 from .method import Method
-from .preconditioner import Pointwise
+from .preconditioner import Pointwise, Stored, Supplied
 from .preconditioners import as_preconditioner
 from .searches import Armijo, Backtracking, Search, as_search
 from .transform import Transform
@@ -81,7 +81,7 @@ class Rule:
     origin: tuple[Any, ...] = ()
     preconditioner: Any = None
     searched: bool = False
-    supplied: "Supplied | None" = None
+    supplied: Supplied | None = None
 
     def __post_init__(self) -> None:
         parameters = [Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in self.hyper.items()]
@@ -146,7 +146,7 @@ class Rule:
         return self._started(x, self.seen(x, g, row))
 
     def afresh(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
-        """The slots of a rule that forgets its momentum: as at the start, but for what its preconditioner has learnt."""
+        """The slots of a rule that forgets its momentum: as at the start, but for what a preconditioner has learnt."""
         learnt = len(self.slots) - len(self._bare_rule.slots)
         return (*self._bare_rule._started(x, self.seen(x, g, row)), *rest[len(rest) - learnt :])
 
@@ -405,8 +405,9 @@ class Rule:
     ) -> Method:
         """Bind hyperparameters: numbers, or functions of k and of each other.
 
-        `search` finds the step size where lr is not given; `preconditioner` supplies the products with B that a rule
-        asks for, from pairs up to the step before ("lagged", the default of `index`) or up to this one ("current").
+        `search` finds the step size where lr is not given; `preconditioner` supplies the products that a rule asks for,
+        from pairs up to the step before (`index` "lagged", by default where B multiplies) or up to this one ("current",
+        where the gradient is multiplied with its inverse).
         """
         if scipys:  # scipy.optimize.minimize(..., method=heavy_ball): the protocol of a Method
             if not callable(scipys[0]):
@@ -415,7 +416,7 @@ class Rule:
         self._check_names(hyper)
         by = self._preconditioner(preconditioner, index)
         found = self.default_search(hyper) if search is None else self._search(as_search(self.name, search), hyper)
-        method = Method(self, tuple(_values(self, hyper).items()), found, by, index or getattr(by, "index", ""))
+        method = Method(self, tuple(_values(self, hyper).items()), found, by, index or self.default_index(by))
         for name, value in hyper.items():
             if callable(value) and self.kinds.get(name) != "measured":
                 self._check_schedule(name, value)
@@ -434,9 +435,15 @@ class Rule:
         by = self.preconditioner if given is None else as_preconditioner(self.name, given)
         if index not in (None, "lagged", "current"):
             raise ValueError(f"{self.name}: index = {short(index)}; it must be 'lagged' or 'current'")
-        if index == "lagged" and getattr(by, "index", "") == "current":
+        if index == "lagged" and isinstance(by, Stored) and by.reads_hessian:
             raise ValueError(f"{self.name}: index = 'lagged', but {by} is no sum of pairs that could lag behind")
         return by
+
+    def default_index(self, by: Any) -> str:
+        """Whether products know of this step or of the one before, where nothing else is asked for; "" without any."""
+        if by is None:
+            return ""
+        return "current" if self._inverts or (isinstance(by, Stored) and by.reads_hessian) else "lagged"
 
     def _search(self, search: Search, hyper: Mapping[str, Any]) -> Search:
         if "lr" in hyper:
@@ -502,29 +509,6 @@ class Rule:
         if not self.origin:
             raise PicklingError(f"rule {self.name} is no module's own: declare it at the top of a file")
         return _again, self.origin
-
-
-@dataclass(frozen=True)
-class Supplied:
-    """A rule whose products come from a diagonal preconditioner: one step of both.
-
-    The preconditioner's memory stands behind the rule's: the diagonal B, the last gradient and, where no slot of the
-    rule is its last step, the last point.
-    """
-
-    rule: Rule
-    by: Pointwise
-    index: str
-
-    def __call__(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
-        own = dict(zip(self.rule.slots, rest, strict=False))
-        B, g_last, *x_last = rest[len(own) :]
-        s = own[self.rule.last_step] if self.rule.last_step else x - x_last[0]
-        learnt = self.by(s, g - g_last, B)
-        used, vectors = B if self.index == "lagged" else learnt, {"g": g, **own}
-        products = [used * vectors[n[1:]] if n[0] == "B" else vectors[n[1:]] / used for n in self.rule.inputs]
-        new = self.rule._bare(x, g, (*products, *own.values()), row)
-        return (*new, learnt, g, *([x] if x_last else []))
 
 
 def _again(how: str, base: Any, given: Any) -> Any:

@@ -153,8 +153,8 @@ def judge_exact(settings, hunt, f, found, ahead, beyond, moved):
 class Backtracking:
     """A step size that never grows: halve α until a plain gradient step of that size decreases f by ½α‖g‖².
 
-    The test holds for every α ≤ 1/L on an L-smooth function, so that α settles above 1/(2L). Its last
-    term, 10 ε max(1, |f|), allows for rounding: near a minimum ½α‖g‖² falls below what f resolves, and α would collapse.
+    The test holds for every α ≤ 1/L on an L-smooth function, so that α settles above 1/(2L). It allows for rounding, by
+    10 ε max(1, |f|): near a minimum ½α‖g‖² falls below what f resolves, and α would collapse.
 
     Parameters
     ----------

@@ -94,7 +94,8 @@ class Tape:
 
     def head_lines(self) -> list[str]:
         """What stands before the loop: numbers, and sums, those that do not wait for each other in one loop."""
-        lines, levels = [], self._levels()
+        lines: list[str] = []
+        levels = self._levels()
         for level in range(max(levels.values(), default=0) + 1):
             here = [line for line in self.head if levels[line[0]] == level]
             lines += [f"{name} = {text}" for name, text, loop in here if not loop]
@@ -106,8 +107,8 @@ class Tape:
             for name, text, loop in here:
                 if loop == MEANS:
                     value, _, layout = text.partition(", ")
-                    inner = indent("\n".join(self.lines_for([value])), "    ")
-                    lines.append(MEANS.format(name=name, value=value, layout=layout, lines=inner))
+                    body = indent("\n".join(self.lines_for([value])), "    ")
+                    lines.append(MEANS.format(name=name, value=value, layout=layout, lines=body))
         return lines
 
     def _levels(self) -> dict[str, int]:
@@ -446,8 +447,8 @@ def descend(rule, search=None, stored=None, index: str = "") -> str:
 
     Vectors are flat. `counts` holds the iteration reached, rows of history, their stride, evaluations of the objective
     and of the Hessian, and what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices,
-    3 the Hessian, 0 the objective; and behind them the shape of x, for those slices. `values` holds f, and behind it the
-    evaluations before each row of history. Both are written as the loop goes, so that they are right also when
+    3 the Hessian, 0 the objective; and behind them the shape of x, for those slices. `values` holds f, and behind it
+    the evaluations before each row of history. Both are written as the loop goes, so that they are right also when
     something raises.
 
     The largest |gᵢ| and |xᵢ| are found among their bits (positive doubles are ordered as their bits
@@ -501,7 +502,7 @@ def descend(program, functions, a_{rule.point}, a_g, slots, table, bounds, recor
             norm = sqrt(norm)
         if k & (stride - 1) == 0:
             log[filled, 0], log[filled, 1], log[filled, 2] = k, f, norm
-{within(f"values[1 + filled] = counts[CALLS]" if search else "", 12)}
+{within("values[1 + filled] = counts[CALLS]" if search else "", 12)}
             for i in range(path.shape[1]):
                 path[filled, i] = reported[i]
             filled += 1

@@ -1,6 +1,7 @@
 """Preconditioned momentum and Newton's method: what they reduce to, what they guarantee, and counts of reference."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -320,7 +321,7 @@ def test_newton_converges_quadratically():
     fg = lambda x: (float(np.sum(x * x / 2 + x**3 / 6)), x + x * x / 2)
     p = ml.Problem("cubic", fg, [0.4, -0.3], jac=True, hess=lambda x: np.diag(1 + x))
     errors = [np.linalg.norm(x) for x in trajectory(ml.newton(lr=1), p, 5)]
-    for before, after in zip(errors, errors[1:], strict=False):
+    for before, after in pairwise(errors):
         assert after <= before * before / (2 * (1 - errors[0])) + 1e-15
     assert errors[-1] < 1e-15
 

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -194,7 +195,7 @@ def curved_pairs(seed, count, n=8):
     A = rng.standard_normal((n, n))
     gradient = lambda x: A.T @ np.tanh(A @ x) + x
     points = np.cumsum(rng.standard_normal((count + 1, n)), axis=0)
-    return [(b - a, gradient(b) - gradient(a)) for a, b in zip(points, points[1:], strict=False)]
+    return [(b - a, gradient(b) - gradient(a)) for a, b in pairwise(points)]
 
 
 @pytest.mark.parametrize(

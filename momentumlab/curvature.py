@@ -26,7 +26,7 @@ def share(damp, ss, sy, yy, sBs):
     """
     kept = where((sy > 1e-10 * (sqrt(ss) * sqrt(yy))) & (sy > TINY), 1.0, 0.0)
     damped = where(sy >= 0.2 * sBs, 1.0, 0.8 * sBs / (sBs - sy))
-    return where((sBs > TINY) & (sBs < inf) & (abs(sy) < inf), where(damp > 0.0, damped, kept), 0.0)
+    return where((sBs > TINY) & (sBs < inf) & (yy < inf), where(damp > 0.0, damped, kept), 0.0)
 
 
 def curved(phi, sy, sBs):

@@ -5,6 +5,7 @@ curvature, which would make B indefinite: "skip" leaves B as it is where sᵀy �
 φy + (1 − φ)Bs for y, which keeps a fifth of the curvature that B had.
 """
 
+from math import inf
 from typing import Any
 
 from . import curvature as arrays
@@ -381,7 +382,8 @@ def weak_secant(s, y, B, phi, size):
 
 @preconditioner
 def _quasi_cauchy(s, y, B=1.0, /, low=0.0, high=0.0, damp=0.0, phi=phi, size=norm_of_step, gain=weak_secant):
-    return _clip(where(phi > 0.0, B + gain * (s / size * (s / size)), B), low, high)
+    raised = B + gain * (s / size * (s / size))
+    return where((phi > 0.0) & (raised > -inf), _clip(raised, low, high), B)  # where it is a number
 
 
 def _sigma(s, y, B, phi, low, high, first):

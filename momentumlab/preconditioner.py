@@ -241,9 +241,10 @@ class RunningStored:
     def __init__(self, kind: Stored, problem: Any, x: np.ndarray) -> None:
         self.kind, self.problem = kind, problem
         self.rows, self.numbers = kind.arrays(x.size)
-        self.applied, self.result = np.zeros_like(x), np.zeros_like(x)
+        self.applied: np.ndarray | None = None  # what B, as it is, was last applied to
+        self.result = np.zeros_like(x)
         if kind.reads_hessian:
-            self.update(x, self.applied, self.applied)
+            self.update(x, self.result, self.result)
 
     def _product(self, name: str, v: np.ndarray) -> np.ndarray:
         out = np.empty(v.size)
@@ -261,13 +262,14 @@ class RunningStored:
     def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
         if self.kind.reads_hessian:
             self.rows[:] = self.problem.hess(x)
-        elif not np.array_equal(s, self.applied):
+        elif self.applied is None or not np.array_equal(s, self.applied):
             self.apply(s)
         with np.errstate(all="ignore"):
             change, before = y.ravel(), np.zeros(y.size)
             getattr(curvature, self.kind.update)(
                 self.rows, self.numbers, s.ravel(), change, before, self.result.ravel()
             )
+        self.applied = None
 
 
 # ------------------------------------------------------------------ others'

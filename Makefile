@@ -3,11 +3,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo profile test test-core test-slow lint bench clean
+.PHONY: demo profile results test test-core test-slow lint bench clean
 demo: $(VENV)/core.done  ## four methods race on four functions: a table, and docs/figures/race.png
 	mkdir -p docs/figures
 	$(BIN)/momentumlab compare rosenbrock beale cosine_wells mccormick \
 		--rule heavy_ball --rule nesterov --rule pid --rule rsgdm --plot docs/figures/race.png
+
+results: $(VENV)/core.done  ## docs/results: the tables and figures of the papers
+	$(BIN)/python -m experiments.pmg_functions
 
 profile: $(VENV)/core.done  ## docs/figures/profile.png: which problems each method solves, and at what cost
 	mkdir -p docs/figures

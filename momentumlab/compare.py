@@ -132,6 +132,39 @@ class Comparison:
 
         return race(self)
 
+    def plot_descent(self) -> "Figure":
+        """A column a problem: f − f* above, ‖∇f‖ below, by iteration.
+
+        f* is as in `plot`.
+
+        Raises
+        ------
+        ValueError
+            Where nothing was run, or on more than 8 problems.
+        """
+        from .plots import descent
+
+        return descent(self)
+
+    def only(self, *methods: str) -> "Comparison":
+        """The runs of some methods.
+
+        Parameters
+        ----------
+        *methods : str
+            Their labels.
+
+        Raises
+        ------
+        ValueError
+            Where no run has that label.
+        """
+        labels = dict.fromkeys(run.method for run in self.runs)
+        for method in methods:
+            if method not in labels:
+                raise ValueError(unknown("run of", method, labels))
+        return Comparison(tuple(run for run in self.runs if run.method in methods))
+
     def plot_convergence(self, problem: Problem | str) -> "Figure":
         """f − f*, ‖∇f‖ and, where n ≤ 64, the distance ‖x_k − x*‖ of every run on one problem, by iteration.
 

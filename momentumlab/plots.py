@@ -66,12 +66,7 @@ def convergence(runs: Mapping[str, Result], problem: Problem | str | None = None
     """
     p = None if problem is None else _minimised(runs, problem)
     histories = {label: _history(label, result) for label, result in runs.items()}
-    norms = {h.norm for h in histories.values()}
-    if len(norms) > 1:
-        raise ValueError(f"{len(norms)} norms of gradients among {len(runs)} runs; draw runs of one norm together")
-    name = r"$\|\nabla f\|_2$" if norms == {2} else r"$\|\nabla f\|_\infty$"
-    name += OF_SAMPLES * (p is not None and p.sampler is not None)
-    panels = [_descent(runs, p), (name, "log", {label: h.gnorm for label, h in histories.items()})]
+    panels = [_descent(runs, p), _slopes(runs, p)]
     if p is not None and p.minimizers and all(h.x.size for h in histories.values()):
         away = {label: h.x - p.nearest(runs[label].x) for label, h in histories.items()}
         far = {label: np.linalg.norm(a.reshape(len(a), -1), axis=1) for label, a in away.items()}
@@ -155,6 +150,23 @@ def race(comparison: "Comparison") -> Figure:
                 column[0].set_axis_off()
             column[0 if problem in flat else -1].set_title(problem.name.replace("_", " "))
             _by_iteration(column[-1], results, *_descent(results, problem))
+        _legend(figure, grid[-1, 0])
+    return figure
+
+
+def descent(comparison: "Comparison") -> Figure:
+    """A column a problem: f − f* above, ‖∇f‖ below, by iteration; see `Comparison.plot_descent`."""
+    if not comparison.runs:
+        raise ValueError("nothing was run, so there is nothing to draw")
+    runs = {p: {label: run.result for label, run in row.items()} for p, row in comparison.by_problem().items()}
+    check_columns(len(runs))
+    with plt.rc_context(RC):
+        size = (max(2.5 * len(runs), 4.0), 4.4)
+        figure, grid = plt.subplots(2, len(runs), figsize=size, layout="constrained", squeeze=False)
+        for (above, below), (problem, results) in zip(grid.T, runs.items(), strict=True):
+            above.set_title(problem.name.replace("_", " "))
+            _by_iteration(above, results, *_descent(results, problem))
+            _by_iteration(below, results, *_slopes(results, problem))
         _legend(figure, grid[-1, 0])
     return figure
 
@@ -255,6 +267,17 @@ def _descent(runs: Mapping[str, Result], problem: Problem | None) -> tuple[str, 
         least = min((np.nanmin(f) for f in values.values() if f.size), default=np.nan)
         return r"$f - \min f$ of the runs", "log", {label: f - least for label, f in values.items()}
     return r"$f - f^\star$", "log", {label: f - floors[label] for label, f in values.items()}
+
+
+def _slopes(runs: Mapping[str, Result], problem: Problem | None) -> tuple[str, str, dict[str, np.ndarray]]:
+    """The label, scale and lines of the norm of the gradient."""
+    histories = {label: _history(label, result) for label, result in runs.items()}
+    norms = {h.norm for h in histories.values()}
+    if len(norms) > 1:
+        raise ValueError(f"{len(norms)} norms of gradients among {len(runs)} runs; draw runs of one norm together")
+    name = r"$\|\nabla f\|_2$" if norms == {2} else r"$\|\nabla f\|_\infty$"
+    name += OF_SAMPLES * (problem is not None and problem.sampler is not None)
+    return name, "log", {label: h.gnorm for label, h in histories.items()}
 
 
 def _by_iteration(

@@ -209,7 +209,8 @@ class Problem:
     def nearest(self, x: Any) -> np.ndarray | None:
         """The known minimiser nearest to x; None where none is listed."""
         x = self.point(x)
-        return min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x)), default=None)
+        with np.errstate(over="ignore"):
+            return min(self.minimizers, key=lambda m: float(np.linalg.norm(m - x)), default=None)
 
     def floor(self, x: Any) -> float:
         """The value at the known minimiser nearest to x; `fstar` where none is listed."""

@@ -1,0 +1,198 @@
+"""Preconditioned momentum on four functions, and on others.
+
+    python -m experiments.pmg_functions
+
+runs heavy ball, Nesterov's rule, PID and every PMG, and writes the tables into docs/results/pmg_functions.md, between
+its words, and the figures beside it. β = 0.9 throughout; a run ends at ‖∇f‖₂ ≤ 10⁻⁶, or where a profile is drawn at
+‖∇f‖∞ ≤ 10⁻⁶.
+"""
+
+import argparse
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import momentumlab as ml
+from momentumlab.compare import Run, markdown, seconds
+from momentumlab.files import replacing
+
+BETA, TOL, MAXITER = 0.9, 1e-6, 50_000
+FUNCTIONS = {"stiff_quadratic": 100.0, "beale": 200.0, "cosine_wells": 8.0, "mccormick": 4.0}
+"""The four functions and, for the fixed step size 1/L, the largest curvature that their runs meet, or nearly."""
+PRECONDITIONERS = ("bfgs", "dfp", "lbfgs", "diagonal", "quasi_cauchy", "bb1", "bb2")
+DRAWN = ("heavy ball", "Nesterov", "PID", "PMG bfgs", "PMG diagonal", "PMG bb1")
+PAGE = Path(__file__).parent.parent / "docs" / "results" / "pmg_functions.md"
+
+
+def makers() -> dict[str, Callable[..., ml.Method]]:
+    """A method for every row, to be given lr and k_d, or neither."""
+    simple = {"heavy ball": ml.heavy_ball, "Nesterov": ml.nesterov, "PID": ml.pid}
+    pmg = {
+        f"PMG {by}{', current' if index == 'current' else ''}": partial(ml.pmg, preconditioner=by, index=index)
+        for by in PRECONDITIONERS
+        for index in ("lagged", "current")
+    }
+    return {name: partial(rule, beta=BETA) for name, rule in (simple | pmg).items()}
+
+
+def searched() -> dict[str, ml.Method]:
+    """α found by backtracking from ½, k_d = βα."""
+    return {name: make() for name, make in makers().items()}
+
+
+def fixed(L: float) -> dict[str, ml.Method]:
+    """α = 1/L, k_d = β/L."""
+    takes_kd = lambda name: name.startswith(("PID", "PMG"))
+    return {name: make(lr=1 / L, **({"kd": BETA / L} if takes_kd(name) else {})) for name, make in makers().items()}
+
+
+def compared(repeats: int) -> tuple[ml.Comparison, ml.Comparison]:
+    """Every method on every function, by backtracking and with the fixed step size."""
+    run = partial(ml.compare, tol=TOL, norm=2, maxiter=MAXITER, repeats=repeats)
+    found = run([*FUNCTIONS, "rosenbrock"], searched())
+    given = [run(name, fixed(L)) for name, L in FUNCTIONS.items()]
+    return found, ml.Comparison(tuple(r for comparison in given for r in comparison.runs))
+
+
+def safeguarded() -> ml.Comparison:
+    """Lagged matrices with and without a bound on the momentum."""
+    hyper = {
+        "cosine_wells": dict(lr=1 / 8, kd=BETA / 8, beta=BETA),
+        "rosenbrock": dict(lr=2e-4, kd=4e-4, beta=0.95),
+    }
+    runs = []
+    for problem, numbers in hyper.items():
+        methods = {
+            f"PMG {by}, {label}": ml.pmg(preconditioner=by, eta_max=eta, **numbers)
+            for by in ("bfgs", "dfp")
+            for label, eta in (("η = β", numbers["beta"]), ("η = ∞", float("inf")))
+        }
+        runs += ml.compare(problem, methods, tol=TOL, norm=2, maxiter=MAXITER, repeats=1).runs
+    return ml.Comparison(tuple(runs))
+
+
+def profiled() -> ml.Comparison:
+    """Moré, Garbow & Hillstrom's problems for unconstrained minimisation, by momentum and by quasi-Newton steps."""
+    methods = {
+        "heavy ball": ml.heavy_ball(),
+        "PID": ml.pid(),
+        "PMG": ml.pmg(),
+        "heavy ball, Armijo": ml.heavy_ball(search="armijo"),
+        "PMG, Armijo": ml.pmg(search="armijo"),
+        "BFGS, Wolfe": ml.newton(preconditioner="bfgs", search="wolfe"),
+    }
+    return ml.compare("more_garbow_hillstrom_unconstrained", methods, maxiter=20_000, repeats=1)
+
+
+# ------------------------------------------------------------------ tables
+
+
+def counts(comparison: ml.Comparison) -> str:
+    """Iterations, a column a function."""
+    return table(comparison, lambda run: str(run.result.nit) if run.result.success else ended(run))
+
+
+def costs(comparison: ml.Comparison) -> str:
+    """Evaluations, wall time and final error."""
+
+    def cell(run: Run) -> str:
+        error = f"{run.error:.0e}" if run.error > 0 else "0"
+        return f"{run.result.nfev} · {seconds(run.seconds)} · {error}" if run.result.success else ended(run)
+
+    return table(comparison, cell)
+
+
+def ended(run: Run) -> str:
+    return ml.Status(run.result.status).name.lower().replace("_", " ").replace("nonfinite", "diverged")
+
+
+def table(comparison: ml.Comparison, cell: Callable[[Run], str]) -> str:
+    grouped = comparison.by_problem()
+    rows = [
+        [label, *(cell(runs[label]) for runs in grouped.values())]
+        for label in dict.fromkeys(r.method for r in comparison.runs)
+    ]
+    return markdown(["", *(p.name for p in grouped)], rows, numbers=set(range(1, len(grouped) + 1)))
+
+
+# ------------------------------------------------------------------ why: rates near the minimiser
+
+
+def modal_rate(method: ml.Method, curvature: float) -> float:
+    """The spectral radius of one step on ½λx²: the rule's steps from unit vectors are the columns of a matrix."""
+    n = 1 + len(method.rule.slots)
+    columns = []
+    for x, *slots in np.eye(n):
+        rest = [curvature * slots[0]] if method.rule.inputs else []  # with the exact B, Bv = λv
+        new = method.advance(np.array([x]), np.array([curvature * x]), [*map(np.atleast_1d, (*rest, *slots))], 2)
+        columns.append(np.concatenate(new))
+    return float(np.abs(np.linalg.eigvals(np.array(columns))).max())
+
+
+def measured_rate(run: Run) -> float:
+    """By which factor ‖∇f‖ falls an iteration, over the last two thirds of a run."""
+    history = run.result.history
+    middle = len(history) // 3
+    return float((history.gnorm[-1] / history.gnorm[middle]) ** (1 / (history.k[-1] - history.k[middle])))
+
+
+def rates(comparison: ml.Comparison) -> str:
+    """Of the fixed step size: what the Hessian at the minimiser predicts, beside what was measured."""
+    names = ("heavy ball", "PID", "PMG bfgs")
+    rows = []
+    for problem, runs in comparison.by_problem().items():
+        L = FUNCTIONS[problem.name]
+        curvatures = np.linalg.eigvalsh(problem.hess(problem.nearest(runs["PID"].result.x)))
+        methods = {name: method for name, method in fixed(L).items() if name in ("heavy ball", "PID")}
+        predicted = {name: max(modal_rate(m, c) for c in curvatures) for name, m in methods.items()}
+        predicted["PMG bfgs"] = predicted["PID"]
+        momenta = " and ".join(f"{BETA * (1 - c / L):.2f}" for c in curvatures)
+        shown = [f"{predicted[name]:.3f} · {measured_rate(runs[name]):.3f}" for name in names]
+        rows.append([problem.name, " and ".join(f"{c:.3g}" for c in curvatures), momenta, *shown])
+    head = ["", "curvatures λ at the minimiser", "momentum β − k_dλ", *names]
+    return markdown(head, rows, numbers={3, 4, 5})
+
+
+# ------------------------------------------------------------------ the page
+
+
+def put(page: str, parts: Iterable[tuple[str, str]]) -> str:
+    """The page with what stands between its marks replaced."""
+    for name, text in parts:
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        page, found = re.subn(
+            f"{re.escape(begin)}.*?{re.escape(end)}", f"{begin}\n{text}\n{end}".replace("\\", r"\\"), page, flags=re.S
+        )
+        if found != 1:
+            raise ValueError(f"the page has {found} places for {name}; it must have one")
+    return page
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m experiments.pmg_functions", description=__doc__.partition("\n")[0])
+    parser.add_argument("--page", type=Path, default=PAGE, help="whose tables to write (default docs/results/...)")
+    parser.add_argument("--repeats", type=int, default=31, help="runs whose median is the time (default %(default)s)")
+    arguments = parser.parse_args()
+    found, given = compared(arguments.repeats)
+    parts = {
+        "counts": counts(found),
+        "costs": costs(found),
+        "fixed": counts(given),
+        "rates": rates(given),
+        "safeguard": counts(safeguarded()),
+    }
+    with replacing(arguments.page) as temporary:
+        temporary.write_text(put(arguments.page.read_text(encoding="utf-8"), parts.items()), encoding="utf-8")
+    four = ml.Comparison(tuple(run for run in found.runs if run.problem.name in FUNCTIONS))
+    with replacing(arguments.page.with_suffix(".png")) as temporary:
+        four.only(*DRAWN).plot_descent().savefig(temporary)
+    with replacing(arguments.page.with_name("pmg_profile.png")) as temporary:
+        profiled().plot_performance_profile().savefig(temporary)
+    print(parts["counts"])
+
+
+if __name__ == "__main__":
+    main()

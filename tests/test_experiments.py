@@ -1,0 +1,39 @@
+"""The tables in docs/results are those that the experiments make, but for times."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "results"
+
+
+def tables(page):
+    return dict(re.findall(r"<!-- (\w+) -->\n(.*?)\n<!-- end of \1 -->", page.read_text(), re.S))
+
+
+def test_the_tables_of_pmg_are_what_is_measured(tmp_path):
+    page = tmp_path / "pmg_functions.md"
+    shutil.copy(RESULTS / page.name, page)
+    command = [sys.executable, "-m", "experiments.pmg_functions", "--page", str(page), "--repeats", "1"]
+    out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    fresh, committed = tables(page), tables(RESULTS / page.name)
+    assert set(fresh) == {"counts", "costs", "fixed", "rates", "safeguard"}
+    for name, text in fresh.items():
+        if name != "costs":
+            assert text == committed[name], name
+    assert {file.name for file in tmp_path.iterdir()} == {"pmg_functions.md", "pmg_functions.png", "pmg_profile.png"}
+
+
+def test_a_page_without_a_place_for_a_table_is_refused():
+    sys.path.insert(0, str(ROOT))
+    from experiments.pmg_functions import put
+
+    assert put("a <!-- n -->old<!-- end of n --> b", [("n", r"new \1")]) == "a <!-- n -->\nnew \\1\n<!-- end of n --> b"
+    with pytest.raises(ValueError, match="0 places for m"):
+        put("nothing", [("m", "text")])

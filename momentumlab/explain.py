@@ -10,7 +10,6 @@ from typing import Any
 from .hyper import arguments, range_of, shown
 from .method import Method
 from .minimize import as_method
-from .preconditioner import Pointwise
 from .rule import Rule, Start
 from .trace import step_lines
 
@@ -65,7 +64,8 @@ def explain(method: Method | Rule | str) -> "Explanation":
     except ModuleNotFoundError as error:
         raise ImportError("explain needs SymPy: pip install 'momentumlab[analysis]'") from error
     if isinstance(method, Rule):
-        return Explanation(Method(method, (), method.default_search({})))
+        by = method.preconditioner
+        return Explanation(Method(method, (), method.default_search({}), by, method.default_index(by)))
     return Explanation(as_method(method))
 
 
@@ -82,9 +82,7 @@ class Explanation:
 
     @property
     def rule(self) -> Rule:
-        """With a diagonal preconditioner in it, where one was given."""
-        by, rule = self.method.preconditioner, self.method.bound_rule
-        return rule.preconditioned(by, self.method.index) if isinstance(by, Pointwise) else rule
+        return self.method.bound_rule
 
     @property
     def title(self) -> str:
@@ -155,6 +153,13 @@ class Explanation:
         return {n: s.value if isinstance(s, Start) else shown(s) for n, s in self.rule.slots.items()}
 
     @property
+    def products(self) -> dict[str, str]:
+        """What each product is, which a preconditioner supplies."""
+        by, index = self.method.preconditioner, self.method.index
+        source = f", B by {by!r}, {index}" if by is not None else ", by a preconditioner that is to be given"
+        return {n: f"{'B' if n[0] == 'B' else 'B⁻¹'}·{n[1:]}{source}" for n in self.rule.inputs}
+
+    @property
     def values(self) -> dict[str, str]:
         """Each hyperparameter's value, or what it is a function of."""
         found = {n: shown(v) for n, v in self.rule.hyper.items()}
@@ -174,6 +179,7 @@ class Explanation:
             "name": self.title,
             "source": self.rule.doc,
             "equations": self.latex,
+            "products": self.products,
             "memory": self.memory,
             "hyperparameters": {n: dict(value=v, kind=kinds[n], range=range_of(n)) for n, v in self.values.items()},
         }
@@ -188,6 +194,8 @@ class Explanation:
             lines += ["with", *_block(tall)]
         if self.tuning:
             lines += ["tuned, for μ and L, to", *_block(self.tuning)]
+        if r.inputs:
+            lines += ["Products", *_columns([(letters[n], s) for n, s in self.products.items()]), ""]
         if r.slots:
             lines += ["Memory", *_columns([(letters[n], f"starts as {s}") for n, s in self.memory.items()]), ""]
         values = self.values | inline
@@ -207,6 +215,7 @@ class Explanation:
             f"<p>One step, from the gradient {letters['g']} at {letters[r.point]}:</p>",
             *(f"$${equation}$$" for equation in self.latex),
             _table(("tuned, for μ and L, to",), [(f"{_math(n)} = {_math(v)}",) for n, v in self.tuning.items()]),
+            _table(("product", "is"), [(letters[n], escape(s)) for n, s in self.products.items()]),
             _table(("memory", "starts as"), [(letters[n], s) for n, s in self.memory.items()]),
             _table(("", "hyperparameter", "value", "kind", "range"), hyper),
         ]

@@ -16,6 +16,16 @@ def tables(page):
     return dict(re.findall(r"<!-- (\w+) -->\n(.*?)\n<!-- end of \1 -->", page.read_text(), re.S))
 
 
+def alike(a, b, times):
+    """Word for word, but for what another machine's rounding may change, and times."""
+    for x, y in zip(a.split(), b.split(), strict=True):
+        if x == y or set(x + y) <= {"-", ":"} or times:
+            continue
+        close = 2 if x.isdigit() and y.isdigit() else 2e-3
+        assert abs(float(x) - float(y)) <= max(close, 0.01 * float(x)), (x, y)
+    return True
+
+
 def test_the_tables_of_pmg_are_what_is_measured(tmp_path):
     page = tmp_path / "pmg_functions.md"
     shutil.copy(RESULTS / page.name, page)
@@ -25,8 +35,7 @@ def test_the_tables_of_pmg_are_what_is_measured(tmp_path):
     fresh, committed = tables(page), tables(RESULTS / page.name)
     assert set(fresh) == {"counts", "costs", "fixed", "rates", "safeguard"}
     for name, text in fresh.items():
-        if name != "costs":
-            assert text == committed[name], name
+        assert alike(text, committed[name], times=name == "costs"), f"{name}\n{text}"
     assert {file.name for file in tmp_path.iterdir()} == {"pmg_functions.md", "pmg_functions.png", "pmg_profile.png"}
 
 

@@ -131,4 +131,10 @@ def test_a_preconditioned_rule_can_be_explained():
         """A step along Hg."""
         return x - lr * Hg
 
-    assert "Hg" in str(ml.explain(newton_like))
+    assert "Hg  B⁻¹·g, by a preconditioner that is to be given" in str(ml.explain(newton_like))
+    assert "Hg  B⁻¹·g, B by hessian(), current" in str(ml.explain("newton"))
+    assert "Bv  B·v, B by bfgs(), lagged" in str(ml.explain(ml.pmg))
+    page = ml.explain(ml.pmg(preconditioner=ml.bb1(), index="current"))
+    assert "Bv  B·v, B by bb1(), current" in str(page)
+    assert "B by bb1(), current" in page._repr_html_()
+    assert page.record()["products"] == {"Bv": "B·v, B by bb1(), current"}

@@ -43,7 +43,7 @@ ROOMS = {
     "profiles": {"errors", "hyper"},
     "minimize": {"errors", "method", "objective", "ops", "problems", "result", "rule", "rules", "searches"},
     "compiled": {"curvature", "hyper", "method", "objective", "result", "searches", "trace"},
-    "explain": {"hyper", "method", "minimize", "preconditioner", "rule", "trace"},
+    "explain": {"hyper", "method", "minimize", "rule", "trace"},
     "plots": {"problems", "profiles", "result"},
     "compare": {"errors", "method", "minimize", "problems", "profiles", "result", "rule"},
     "bench": {"compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "result", "rules"},

@@ -13,7 +13,7 @@ import momentumlab as ml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-RULE, RUN, MINE, USE = re.findall(r"```python\n(.*?)```", README, re.S)
+RULE, RUN, CURVED, MINE, USE = re.findall(r"```python\n(.*?)```", README, re.S)
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
 
 
@@ -33,6 +33,11 @@ def test_the_example_runs(tmp_path):
     out = run(RUN + "\nassert r.success", tmp_path)
     assert out.returncode == 0, out.stderr
     assert "within the tolerance" in out.stdout
+
+
+def test_the_example_of_curvature_runs(tmp_path):
+    out = run("import momentumlab as ml\n" + CURVED + "\nassert r.success", tmp_path)
+    assert out.returncode == 0, out.stderr
 
 
 def test_the_guide_runs(tmp_path):

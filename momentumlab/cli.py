@@ -92,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     for added in (solve, race):
         added.add_argument(
             "--rule", nargs="+", action="append", metavar=("NAME", "VALUE"),
-            help="a rule's name or path/to/file.py:name, then its hyperparameters, such as lr=0.01"
+            help="a rule's name or path/to/file.py:name, then its hyperparameters, such as lr=0.01, and a search and "
+            + "preconditioner by name, such as search=armijo"
             + "; repeat for more rules" * (added is race),
         )  # fmt: skip
         added.add_argument(
@@ -159,9 +160,10 @@ def _solve(arguments: argparse.Namespace) -> int:
 def _quick(p: Problem, x0: Any, method: Method, **limits: Any) -> Result:
     """Minimise in NumPy for as long as it would take to start the compiled loop, then there: the bits are the same."""
     limit = limits.pop("time_limit")
-    if p.compile and (limit is None or limit > START_SECONDS):
+    if p.compile and (limit is None or limit > START_SECONDS) and not (method.takes_hessian and p.hess is None):
+        start, hess = p.point(p.x0 if x0 is None else x0), p.hess if method.takes_hessian else None
         with np.errstate(all="ignore"):  # as compiled
-            result = minimize(p.f, p.point(p.x0 if x0 is None else x0), method, time_limit=START_SECONDS, **limits)
+            result = minimize(p.f, start, method, hess=hess, time_limit=START_SECONDS, **limits)
         if result.status != Status.TIME_LIMIT:
             return result
         limit = limit and limit - START_SECONDS

@@ -243,3 +243,14 @@ def test_a_figure_that_cannot_be_written_does_not_cost_the_table(capsys, tmp_pat
     assert main(["compare", "beale", "--rule", "pid", "--profile", str(tmp_path / "nowhere" / "p.png")]) == 2
     out, err = capsys.readouterr()
     assert "| beale" in out and "there is no folder" in err
+
+
+def test_preconditioners_and_searches_go_by_name(capsys):
+    assert main(["solve", "beale", "--rule", "newton"]) == 0
+    assert main(["solve", "rosenbrock", "--rule", "newton", "preconditioner=bfgs", "search=wolfe", "--json"]) == 0
+    out = json.loads(capsys.readouterr().out.partition("{")[2].join(["{", ""]))
+    assert out["success"] and out["method"].startswith("newton(preconditioner=bfgs(), search=Wolfe(")
+    assert main(["solve", "beale", "--rule", "pmg", "preconditioner=lbgfs"]) == 2
+    assert "did you mean 'lbfgs'" in capsys.readouterr().err
+    assert main(["solve", "wood", "--rule", "newton"]) == 2
+    assert "asks for the Hessian, which problem wood does not have" in capsys.readouterr().err

@@ -106,7 +106,10 @@ def _parser() -> argparse.ArgumentParser:
 
     measured = command("bench", _bench, "this library beside its peers, as ratios")
     measured.add_argument(
-        "group", nargs="*", metavar="GROUP", help="loop, rules, optax, solves or processes; all of them by default"
+        "group",
+        nargs="*",
+        metavar="GROUP",
+        help="loop, rules, optax, solves, curvature or processes; all of them by default",
     )
     return parser
 

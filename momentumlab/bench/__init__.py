@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from ..errors import unknown
+from .curvature import iterations, solves
 from .loops import against_c, against_jax, against_optax, every_rule
 from .processes import memory, passing, whole_processes
 from .rows import Row, table
@@ -17,12 +18,13 @@ GROUPS: dict[str, tuple[Callable[[], Iterator[Row]], ...]] = {
     "rules": (every_rule,),
     "optax": (against_optax,),
     "solves": (whole_solves,),
+    "curvature": (iterations, solves),
     "processes": (passing, whole_processes, memory),
 }
 
 
 def bench(*groups: str) -> list[Row]:
-    """Measure every row, or those of some groups; two to three minutes with all peers."""
+    """Measure every row, or those of some groups; three to four minutes with all peers."""
     from tqdm import tqdm
 
     for group in groups:

@@ -216,7 +216,8 @@ def against_optax() -> Iterator[Row]:
 def every_method() -> list[Method]:
     """Every rule that minimize takes."""
     every = (getattr(rules, name) for name in rules.__all__)
-    return [rule(lr=LR) for rule in every if not rule.inputs]
+    by = {"newton": {"preconditioner": "bb1"}}  # whose own Hessian has n² numbers
+    return [rule(lr=LR, **by.get(rule.name, {})) for rule in every]
 
 
 def every_rule() -> Iterator[Row]:

@@ -37,10 +37,9 @@ CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C,
 VECTOR, MATRIX = float64[::1], float64[:, ::1]
 OBJECTIVE = float64(VECTOR, VECTOR)
 KERNELS = {n: types.void(MATRIX, MATRIX, *[VECTOR] * (n - 2)) for n in (4, 6)}  # by their number of arguments
-INFINITE = int(np.array(np.inf).view(np.int64))  # its bits
 SCOPE = dict(
     PAUSE=PAUSE, LOOK=LOOK, WILD=WILD, FULL=FULL, NO_STEP=NO_STEP,
-    K=K, ROWS=ROWS, STRIDE=STRIDE, CALLS=CALLS, HESSIANS=HESSIANS, TRYING=TRYING, SHAPE=SHAPE, INFINITE=INFINITE,
+    K=K, ROWS=ROWS, STRIDE=STRIDE, CALLS=CALLS, HESSIANS=HESSIANS, TRYING=TRYING, SHAPE=SHAPE,
     inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
     sqrt=np.sqrt,
 )  # fmt: skip
@@ -174,16 +173,15 @@ def dot(a, b):
 
 
 @njit
-def keep_pair(s, g, last, p, step, change):
-    ss, sy, yy, sp = 0.0, 0.0, 0.0, 0.0
+def keep_pair(s, g, last, step, change):
+    ss, sy, yy = 0.0, 0.0, 0.0
     for i in range(s.size):
         a, y = s[i], g[i] - last[i]
         step[i], change[i], last[i] = a, y, g[i]
         ss += a * a
         sy += a * y
         yy += y * y
-        sp += a * p[i]
-    return ss, sy, yy, sp
+    return ss, sy, yy
 
 
 ROWS_AT_ONCE = """\
@@ -303,7 +301,8 @@ class LoopType(types.Dummy):
     texts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, digest: str) -> None:
-        self.digest, self.learns = digest, "update(" in self.texts[digest]
+        text = self.texts[digest]
+        self.digest, self.searches, self.learns = digest, "= searching" in text, "= curvature" in text
         super().__init__(f"Loop({digest})")
 
 
@@ -392,7 +391,8 @@ def _driver(kind: LoopType) -> Callable:
     table = types.Array(float64, 2, "C", readonly=True)
     bounds = types.Tuple((int64, int64, float64, float64, boolean))
     record = types.Tuple((MATRIX, MATRIX, MATRIX, MATRIX, int64[::1], VECTOR))
-    searching, curvature = types.Tuple((VECTOR, VECTOR)), types.Tuple((MATRIX,) * 4)
+    searching = types.Tuple((VECTOR, VECTOR) if kind.searches else ())
+    curvature = types.Tuple((MATRIX,) * 4 if kind.learns else ())
     functions = TUPLES[5 if kind.learns else 1]
     arrays = (VECTOR, VECTOR, MATRIX, table, bounds, record, searching, curvature)
     with warnings.catch_warnings():
@@ -425,23 +425,29 @@ class Loop:
         self.old = np.empty((1 if rule.reports == rule.point else 2, n))
         self.old[0] = x0.ravel()
         self.work = np.empty((2, n if search else 0))
-        self.searching = np.array(search.settings if search else ()), fresh_hunt()
-        stored = method.stored
-        kept = kept_of_pairs(rule, stored, method.index) if stored else []
-        arrays = stored.arrays(n) if stored else (np.empty((0, 0)), np.empty((0, 0)))
-        self.curvature = *arrays, np.zeros((len(rule.inputs), n)), np.zeros((len(kept), n))
+        self.searching: tuple[np.ndarray, ...] = (np.array(search.settings), fresh_hunt()) if search else ()
+        self.curvature = self._curvature(n)
         self.pointers = self._pointers()
         self.counts, self.values = np.array([0] * SHAPE + [*x0.shape], dtype=np.int64), np.zeros(1 + history.spent.size)
         history.spent = self.values[1:]
         began = time.perf_counter()
         self.values[0], self.jac = objective(x0)
+        self.finite = is_finite(x0, self.fun, self.jac)
         self.pace = 1 / max(time.perf_counter() - began, 1e-9)
         self.flat = self.x.reshape(-1), self.jac.reshape(-1)
         self.tests = (tol, limit(self.fun), euclidean)
         for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
             slot[:] = start.ravel()
-        for last in self.curvature[3][:1]:
+        for last in self.curvature[3][:1] if self.curvature else ():
             last[:] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
+
+    def _curvature(self, n: int) -> tuple[np.ndarray, ...]:
+        """What a stored preconditioner keeps, what it supplies, and what the loop keeps for it."""
+        stored, rule = self.method.stored, self.rule
+        if stored is None:
+            return ()
+        kept = kept_of_pairs(rule, stored, self.method.index)
+        return *stored.arrays(n), np.zeros((len(rule.inputs), n)), np.zeros((len(kept), n))
 
     def _pointers(self) -> Pointers:
         """The objective; and with a stored preconditioner the Hessian, or what stands in for it, and its functions."""
@@ -451,7 +457,8 @@ class Loop:
         hess = pointer(self.objective.native_hess) if stored.reads_hessian else f
         apply = _kernel(f"{stored.kind}_apply")
         solve = _kernel(f"{stored.kind}_solve") if any(name[0] == "H" for name in self.rule.inputs) else apply
-        return Pointers((f, hess, apply, solve, _kernel(stored.update)))
+        learns = "Bs" in kept_of_pairs(self.rule, stored, self.method.index)
+        return Pointers((f, hess, apply, solve, _kernel(f"{stored.kind}_learn" if learns else stored.update)))
 
     @property
     def k(self) -> int:
@@ -486,9 +493,10 @@ class Loop:
                 self.searching[1][STEP] = self.searching[1][LAST]
                 yield self
                 return
-            if reason == WILD and not is_finite(self):
+            if reason == WILD and not is_finite(self.x, self.fun, self.jac):
                 bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy(), self.step)
                 self._step_back()
+                self.finite = is_finite(self.x, self.fun, self.jac)
                 yield self
                 yield bad
             else:
@@ -546,7 +554,8 @@ class Loop:
         if len(self.old) == 2:
             self.iterate.reshape(-1)[:] = self.old[1]
         self.counts[K] -= 1
-        self.searching[1][STEP] = self.searching[1][LAST]
+        if self.searching:
+            self.searching[1][STEP] = self.searching[1][LAST]
         try:
             self.values[0], self.jac[:] = self.objective(self.x)
         except Exception:

@@ -2,7 +2,8 @@
 
 Each kind keeps `rows`, as long as x, and `numbers`, and has functions of them: `start` fills them; `apply` and `solve`
 write Bv and B⁻¹v into `out`; `update` makes Bs = y, where y = g − last, and then last = g. An update follows an
-`apply` to its s, whose result it is given. Pairs out of the range of doubles are skipped, so that B stays finite.
+`apply` to its s, whose result it is given; `learn` is both, or as much of them as it takes. Pairs out of the range of
+doubles are skipped, so that B stays finite.
 """
 
 from math import inf
@@ -60,7 +61,7 @@ def dense_update(rows, numbers, s, g, last, Bs):
     difference would leave no digit of B.
     """
     b, a = rows[s.size], rows[s.size + 1]
-    ss, sy, yy, sBs = keep_pair(s, g, last, Bs, b, a)
+    ss, sy, yy = keep_pair(s, g, last, b, a)
     if numbers[0, KIND] == SR1:
         blend(1.0, a, -1.0, Bs, b)
         sr, rr = dot(s, b), dot(b, b)
@@ -69,6 +70,7 @@ def dense_update(rows, numbers, s, g, last, Bs):
         blend(0.0 if sr > 0.0 else size, b, 0.0, b, a)
         blend(size if sr > 0.0 else 0.0, b, 0.0, b, b)
     else:
+        sBs = dot(s, Bs)
         phi = share(numbers[0, DAMP], ss, sy, yy, sBs)
         along_y, along_Bs, out = 0.0, 0.0, 0.0
         sy = curved(phi, sy, sBs)
@@ -87,6 +89,11 @@ def dense_update(rows, numbers, s, g, last, Bs):
     if not dot(a, a) + dot(b, b) < 1e300:
         for i in range(s.size):
             a[i], b[i] = 0.0, 0.0
+
+
+def dense_learn(rows, numbers, s, g, last, Bs):
+    dense_apply(rows, numbers, s, Bs)
+    dense_update(rows, numbers, s, g, last, Bs)
 
 
 # ------------------------------------------------------------------ limited memory: steps, then changes of gradient
@@ -115,14 +122,14 @@ def compact_apply(rows, numbers, v, out):
     products(rows, at[: 2 * held], v, shares)
     along_S, along_Y, a, b = shares[:held], shares[held:], weights[:held], weights[held:]
     for i in range(held):
-        along_Y[i] *= scales[i]
+        b[i] = along_Y[i] * scales[i]
         total = gamma * (along_S[i] * scales[i])
         for j in range(i):
-            total += L[i, j] * along_Y[j]
+            total += L[i, j] * b[j]
         a[i] = total
     solve_factored(factor, a)
     for j in range(held):
-        total = along_Y[j]
+        total = b[j]
         for i in range(j + 1, held):
             total -= L[i, j] * a[i]
         b[j] = scales[j] * total
@@ -151,7 +158,8 @@ def compact_update(rows, numbers, s, g, last, Bs):
     places = rows.shape[0] // 2
     new = (int(numbers[0, NEWEST]) + 1) % places
     step, change = rows[new], rows[places + new]
-    ss, sy, yy, sBs = keep_pair(s, g, last, Bs, step, change)
+    ss, sy, yy = keep_pair(s, g, last, step, change)
+    sBs = dot(s, Bs) if numbers[0, DAMP] > 0.0 else ss  # which damping alone asks for
     phi = share(numbers[0, DAMP], ss, sy, yy, sBs)
     if phi < 1.0:
         blend(phi, change, 1.0 - phi, Bs, change)
@@ -164,7 +172,8 @@ def compact_update(rows, numbers, s, g, last, Bs):
     held = int(numbers[0, HELD])
     scales[held] = 1.0 / sqrt(sy)
     for i in range(held):
-        SS[held, i], L[held, i] = scales[held] * scales[i] * shares[i], scales[held] * shares[held + i]
+        scale = scales[held] * scales[i]
+        SS[held, i], L[held, i] = scale * shares[i], scale * shares[held + i]
     SS[held, held] = ss / sy
     at[held] = new
     numbers[0, HELD] = held + 1.0
@@ -173,6 +182,16 @@ def compact_update(rows, numbers, s, g, last, Bs):
     held = int(numbers[0, HELD])
     for i in range(held):
         at[held + i] = places + at[i]
+
+
+def compact_learn(rows, numbers, s, g, last, Bs):
+    """Without damping, of Bs the products with s are enough."""
+    if numbers[0, DAMP] > 0.0:
+        compact_apply(rows, numbers, s, Bs)
+    else:
+        _, at, shares, _, _, _, _ = parts(numbers, rows)
+        products(rows, at[: 2 * int(numbers[0, HELD])], s, shares)
+    compact_update(rows, numbers, s, g, last, Bs)
 
 
 def forget_oldest(numbers, scales, at, shares, SS, L):

@@ -17,7 +17,7 @@ from .objective import Objective, start, vector
 from .ops import dot
 from .ops import norm as euclidean_norm
 from .problems import Problem, problem
-from .result import SENTENCES, Evaluated, History, Result, Status, Step, diverged, is_finite
+from .result import SENTENCES, Evaluated, History, Result, Status, Step, diverged
 from .rule import Rule
 from .searches import ACCEPT, FAIL, RESTART, STEP, begin, fresh_hunt, gradient_step
 
@@ -128,7 +128,7 @@ def minimize(
 
     def result(status: Status) -> Result:
         assert last is not None
-        if recorded != last.k and is_finite(last):
+        if recorded != last.k and last.finite:
             kept.record(last, size(last.jac), objective.nfev)
         return _result(status, last, method, objective, kept if history else None)
 
@@ -136,7 +136,7 @@ def minimize(
         for step in _shown(steps, maxiter) if progress else steps:
             if last is None:
                 last, f0 = step, step.fun
-            if not is_finite(step):
+            if not step.finite:
                 status = Status.NONFINITE
                 break
             last, gnorm, recorded = step, size(step.jac), step.k

@@ -52,16 +52,11 @@ def slice_mean(a: Any, axis: Any = 0, min_dim: Any = 2) -> Any:
 # ------------------------------------------------------------------ what preconditioners do to whole arrays
 
 
-def keep_pair(s: Any, g: Any, last: Any, p: Any, step: Any, change: Any) -> tuple[Any, Any, Any, Any]:
-    """step ← s, change ← y = g − last, last ← g; and (s·s, s·y, y·y, s·p). In one pass where it is compiled."""
+def keep_pair(s: Any, g: Any, last: Any, step: Any, change: Any) -> tuple[Any, Any, Any]:
+    """step ← s, change ← y = g − last, last ← g; and (s·s, s·y, y·y). In one pass where it is compiled."""
     step[:], change[:] = s, g - last
     last[:] = g
-    return gram(s, change, p)
-
-
-def gram(s: Any, y: Any, p: Any) -> tuple[Any, Any, Any, Any]:
-    """(s·s, s·y, y·y, s·p)."""
-    return dot(s, s), dot(s, y), dot(y, y), dot(s, p)
+    return dot(s, s), dot(s, change), dot(change, change)
 
 
 def products(W: Any, at: Any, v: Any, out: Any) -> None:

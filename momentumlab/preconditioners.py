@@ -12,7 +12,7 @@ from . import curvature as arrays
 from .curvature import share
 from .errors import short, unknown
 from .hyper import is_real
-from .ops import dot, gram, maximum, minimum, norm, where
+from .ops import dot, maximum, minimum, norm, where
 from .preconditioner import Operator, Pointwise, Stored, preconditioner
 
 Bounds = tuple[float, float]
@@ -357,7 +357,7 @@ def _bounded(kind: Pointwise, name: str, bounds: Bounds, curvature: str = "skip"
 
 def phi(s, y, B, damp):
     """By how much y enters the pair."""
-    return share(damp, *gram(s, y, B * s))
+    return share(damp, dot(s, s), dot(s, y), dot(y, y), dot(s, B * s))
 
 
 def _blend(s, y, B, phi):

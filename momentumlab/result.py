@@ -64,6 +64,10 @@ class Step(Protocol):
     def jac(self) -> np.ndarray: ...
 
     @property
+    def finite(self) -> bool:
+        """Whether `x`, `fun` and `jac` are."""
+
+    @property
     def slots(self) -> Mapping[str, np.ndarray]:
         """The rule's memory, by name."""
 
@@ -86,9 +90,9 @@ def limit(f0: float) -> float:
     return 1e20 * max(1.0, abs(f0))
 
 
-def is_finite(step: Step) -> bool:
+def is_finite(x: np.ndarray, fun: float, jac: np.ndarray) -> bool:
     """Whether the point, the objective and the gradient all are."""
-    return math.isfinite(step.fun) and bool(np.isfinite(step.jac).all() and np.isfinite(step.x).all())
+    return math.isfinite(fun) and bool(np.isfinite(jac).all() and np.isfinite(x).all())
 
 
 class History:
@@ -263,3 +267,7 @@ class Evaluated:
     slots: Mapping[str, np.ndarray]
     iterate: np.ndarray
     step: float = 0.0
+
+    @property
+    def finite(self) -> bool:
+        return is_finite(self.x, self.fun, self.jac)

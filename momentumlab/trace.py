@@ -300,12 +300,12 @@ def _head(rule, tape: Tape, body: Iterable[str]) -> list[str]:
     return ["counts[TRYING] = 2", *head, "counts[TRYING] = 0"] if "slices(" in "\n".join(head) else head
 
 
-def _step(rule, keep: Iterable[str]) -> str:
-    """One step in place, after what is to be kept of each coordinate."""
+def _step(rule, keep: Iterable[str], watch: str = "") -> str:
+    """One step in place, after what is to be kept of each coordinate; and before what is watched of the new point."""
     tape, results = walk(rule)
     pairs = zip((rule.point, *rule.slots), results, strict=True)
     body = [*tape.lines_for(results), *(f"a_{n}[i] = {value}" for n, value in pairs if value != f"e_{n}")]
-    return "\n".join([*_head(rule, tape, body), _loop([*keep, *body])])
+    return "\n".join([*_head(rule, tape, body), _loop([*keep, *body, watch.format(results[0])])])
 
 
 def step_lines(rule) -> str:
@@ -361,16 +361,21 @@ def kept_of_pairs(rule, stored, index: str) -> list[str]:
 
 
 def _supply(rule, stored, index: str) -> str:
-    """The products of a stored preconditioner, and its update, before a step."""
+    """The products of a stored preconditioner, and its update, before a step.
+
+    Where the product with the last step is what the rule asks for, it serves the update too; else what is called here
+    by the name of update takes that product as well.
+    """
     if stored.reads_hessian:
         return "\n".join([HESSIAN, _products(rule)])
     kept, step = kept_of_pairs(rule, stored, index), rule.last_step
     s, Bs = f"a_{step}" if step else "s", "Bs" if "Bs" in kept else f"a_B{step}"
     lines = [_seen(rule)] if rule.before else []
     lines += [] if step else [_loop(["s[i] = point[i] - old[0, i]"])]
-    learn = [f"apply(rows, numbers, {s}, {Bs})", f"update(rows, numbers, {s}, {_gradient(rule)}, last, {Bs})"]
-    supply = [_products(rule)] if "Bs" in kept else []
-    return "\n".join(lines + (supply + learn if index == "lagged" else learn + supply))
+    update = f"update(rows, numbers, {s}, {_gradient(rule)}, last, {Bs})"
+    if "Bs" not in kept:
+        return "\n".join([*lines, f"apply(rows, numbers, {s}, {Bs})", update])
+    return "\n".join([*lines, *((_products(rule), update) if index == "lagged" else (update, _products(rule)))])
 
 
 def _gradient(rule) -> str:
@@ -451,8 +456,8 @@ def descend(rule, search=None, stored=None, index: str = "") -> str:
     the evaluations before each row of history. Both are written as the loop goes, so that they are right also when
     something raises.
 
-    The largest |gᵢ| and |xᵢ| are found among their bits (positive doubles are ordered as their bits
-    are), which compilers vectorise and which shows inf and nan as well.
+    The largest |gᵢ| is found among their bits (positive doubles are ordered as their bits are), which compilers
+    vectorise and which shows inf and nan as well.
     """
     unpack = [f"a_{n} = slots[{i}]" for i, n in enumerate(rule.slots)]
     unpack += [f"a_{n} = supplied[{i}]" for i, n in enumerate(rule.inputs)]
@@ -466,15 +471,15 @@ def descend(rule, search=None, stored=None, index: str = "") -> str:
 def descend(program, functions, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
     first, stop, tol, limit, euclidean = bounds
     old, work, log, path, counts, values = record
-    settings, hunt = searching
+    {"settings, hunt = searching" if search else ""}
     {"objective, hessian, apply, solve, update = functions" if stored else "(objective,) = functions"}
-    rows, numbers, supplied, kept = curvature
+    {"rows, numbers, supplied, kept = curvature" if stored else ""}
     n = a_g.size
     point = a_{rule.point}
 {within(chr(10).join(unpack), 4)}
     reported = a_{rule.reports}
     trial, scratch = work[0], work[1]
-    bits, point_bits = a_g.view(int64), point.view(int64)
+    bits = a_g.view(int64)
     word = empty(1, int64)
     real = word.view(float64)
     f, k, filled, stride = values[0], counts[K], counts[ROWS], counts[STRIDE]
@@ -482,18 +487,18 @@ def descend(program, functions, a_{rule.point}, a_g, slots, table, bounds, recor
         row = min(k - first, table.shape[0] - 1)
 {within(_supply(rule, stored, index) if stored else "")}
 {within(looks)}
-{within(_step(rule, keep))}
+        sane = True
+{within(_step(rule, keep, "sane = sane & (abs({}) < inf)"))}
         k += 1
         counts[K] = k
 {within(taken if search and search.own else evaluate if search else "f = objective(point, a_g)")}
         values[0] = f
-        largest, farthest = 0, 0
+        largest = 0
         for i in range(n):
             largest = max(largest, bits[i] & 0x7FFFFFFFFFFFFFFF)
-            farthest = max(farthest, point_bits[i] & 0x7FFFFFFFFFFFFFFF)
         word[0] = largest
         norm = real[0]
-        if not (norm < inf and farthest < INFINITE and abs(f) < limit):
+        if not (norm < inf and sane and abs(f) < limit):
             return WILD
         if euclidean:
             norm = 0.0

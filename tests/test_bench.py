@@ -5,8 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from momentumlab import minimize, problem, rules
+from momentumlab import Problem, minimize, problem, rules
 from momentumlab.bench import GROUPS, Row, bench, table
+from momentumlab.bench.curvature import FUNCTIONS, PRECONDITIONERS, bowl_fg
 from momentumlab.bench.loops import METHOD, NEVER, TOL, compile_c, every_method, run_c, run_ours
 from momentumlab.bench.solves import IN_JAX, cases, loosest, of_scipy, whole_solves
 from momentumlab.bench.solves import TOL as REACHED
@@ -53,7 +54,7 @@ def test_a_run_ends_at_the_tolerance_or_after_its_steps():
 
 
 def test_every_rule_is_measured():
-    assert [m.name for m in every_method()] == [n for n in rules.__all__ if not getattr(rules, n).inputs]
+    assert [m.name for m in every_method()] == rules.__all__
 
 
 @pytest.mark.parametrize("method", every_method(), ids=lambda method: method.name)
@@ -93,3 +94,23 @@ def test_peers_in_jax_solve_the_same_problems():
     for p, _ in cases():
         for x in (p.x0, p.minimizers[0], p.x0 + 0.25):  # numbers that single precision holds
             assert float(IN_JAX[p.name](jnp.asarray(x))) == pytest.approx(p.fun(x), rel=1e-6, abs=1e-12)
+
+
+# ------------------------------------------------------------------ curvature
+
+
+def test_every_pmg_gets_there_and_so_does_scipy():
+    for name in FUNCTIONS:
+        p = problem(name)
+        assert loosest(p, of_scipy(p)["SciPy BFGS"]) is not None
+        for by in PRECONDITIONERS:
+            for index in ("lagged", "current"):
+                assert minimize(p, method=rules.pmg(preconditioner=by, index=index), tol=REACHED).success
+
+
+def test_the_bowl_that_is_measured_is_a_quadratic():
+    p = Problem("bowl", bowl_fg, np.ones(50), compile=True)
+    r = minimize(p, method=rules.pmg(lr=5e-3, preconditioner="lbfgs"))
+    assert r.success
+    assert p.grad(np.ones(50)) == pytest.approx(1 + 99 * np.arange(50) / 50)
+    assert p.fun(np.ones(50)) == pytest.approx(np.sum(p.grad(np.ones(50))) / 2)

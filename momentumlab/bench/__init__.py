@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from ..errors import unknown
-from .curvature import iterations, solves
+from .curvature import four_functions, iterations
 from .loops import against_c, against_jax, against_optax, every_rule
 from .processes import memory, passing, whole_processes
 from .rows import Row, table
@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[Callable[[], Iterator[Row]], ...]] = {
     "rules": (every_rule,),
     "optax": (against_optax,),
     "solves": (whole_solves,),
-    "curvature": (iterations, solves),
+    "curvature": (iterations, four_functions),
     "processes": (passing, whole_processes, memory),
 }
 

@@ -38,18 +38,19 @@ def whole_solves() -> Iterator[Row]:
     """What is called without a method against one that is tuned, then that against every peer."""
     for p, method in cases():
         what = f"solve {p.name}, n = {p.dim}, to {TOL:g}:"
-        ours = _seconds(partial(minimize, p, method=method, tol=TOL))
-        default = _seconds(partial(minimize, p, tol=TOL))
+        ours = seconds_of(partial(minimize, p, method=method, tol=TOL))
+        default = seconds_of(partial(minimize, p, tol=TOL))
         yield pairs(f"{what} minimize(problem)", str(method), default, ours)
         for peer, solve in (of_scipy(p) | of_optimistix(p) | of_jaxopt(p)).items():
             tolerance = loosest(p, solve)
             if tolerance is None:
                 yield Row(f"{what} {method}", f"{peer}, which does not get there", ours(), None, None, None)
             else:
-                yield pairs(f"{what} {method}", peer, ours, _seconds(partial(solve, tolerance)))
+                yield pairs(f"{what} {method}", peer, ours, seconds_of(partial(solve, tolerance)))
 
 
-def _seconds(run: Callable[[], Any]) -> Callable[[], float]:
+def seconds_of(run: Callable[[], Any]) -> Callable[[], float]:
+    """How to time a whole solve."""
     return partial(best, lambda: (timed(run), 1))
 
 

@@ -4,6 +4,7 @@ Pointwise ones are functions in the grammar of rules, and composing one with a r
 arrays, with functions of `curvature`. Any other object with the same four methods serves in the NumPy loop.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -25,8 +26,14 @@ LARGEST = 10_000
 """Variables up to which an n × n matrix is kept; it takes 800 MB there."""
 
 
-class Running(Protocol):
-    """A preconditioner in a run."""
+class Preconditioner(Protocol):
+    """The protocol: an object of your own with these methods may stand where one of ours does."""
+
+    def start(self, problem: Any, x: np.ndarray) -> Any:
+        """Begin a run, from its function (with `fun`, `grad` and `hess`) and first point.
+
+        What it returns has the other methods; None is the object itself, which then forgets what it knew.
+        """
 
     def apply(self, v: np.ndarray) -> np.ndarray:
         """B·v."""
@@ -36,16 +43,6 @@ class Running(Protocol):
 
     def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
         """Learn from a step s to x, over which the gradient changed by y."""
-
-
-class Preconditioner(Protocol):
-    """The protocol: an object of your own may stand where one of ours does.
-
-    Most will have all four methods themselves, `start` forgetting what an earlier run taught them.
-    """
-
-    def start(self, problem: Any, x: np.ndarray) -> Running | None:
-        """What a run is to use, from its function (with `fun`, `grad` and `hess`) and first point; None is self."""
 
 
 # ------------------------------------------------------------------ pointwise
@@ -145,10 +142,17 @@ def preconditioner(step: Callable) -> Pointwise:
     hyper = {p.name: p.default for p in after}
     values = {n: v if callable(v) else number(owner, n, v) for n, v in hyper.items()}
     try:
-        check_pointwise(step, ("s", "y", "B"), hyper)
+        if not loading(step):
+            check_pointwise(step, ("s", "y", "B"), hyper)
     except Exception as error:
         raise TypeError(f"{owner} cannot be written down: {error}") from error
     return Pointwise(step, step.__name__, number(owner, "B", fixed[2].default), tuple(values.items()))
+
+
+def loading(step: Callable) -> bool:
+    """Whether a function is of a collection of ours that is just being imported, and has not named its contents yet."""
+    ours = step.__module__ in (f"{__package__}.rules", f"{__package__}.preconditioners")
+    return ours and not hasattr(sys.modules[step.__module__], "__all__")
 
 
 def _split(step: Callable) -> tuple[list[Parameter], list[Parameter]]:
@@ -157,7 +161,6 @@ def _split(step: Callable) -> tuple[list[Parameter], list[Parameter]]:
     return fixed, parameters[len(fixed) :]
 
 
-@dataclass(frozen=True)
 class Supplied:
     """A rule whose products come from a diagonal preconditioner: one step of both.
 
@@ -165,9 +168,8 @@ class Supplied:
     rule is its last step, the last point.
     """
 
-    rule: "Rule"
-    by: Pointwise
-    index: str
+    def __init__(self, rule: "Rule", by: Pointwise, index: str) -> None:
+        self.rule, self.by, self.index = rule, by, index
 
     def __call__(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
         own = dict(zip(self.rule.slots, rest, strict=False))
@@ -275,11 +277,11 @@ class RunningStored:
 # ------------------------------------------------------------------ others'
 
 
-@dataclass(frozen=True, repr=False)
 class Operator:
     """A constant B, given as a `scipy.sparse.linalg.LinearOperator`."""
 
-    operator: Any
+    def __init__(self, operator: Any) -> None:
+        self.operator = operator
 
     def start(self, problem: Any, x: np.ndarray) -> "Operator":
         if self.operator.shape != (x.size, x.size):

@@ -29,7 +29,7 @@ from . import trace
 from .errors import short, unknown
 from .hyper import BLOCK, arguments, is_real, number, range_of, resolve, shown
 from .method import Method
-from .preconditioner import Pointwise, Stored, Supplied
+from .preconditioner import Pointwise, Stored, Supplied, loading
 from .preconditioners import as_preconditioner
 from .searches import Armijo, Backtracking, Search, as_search
 from .transform import Transform
@@ -43,6 +43,16 @@ class Start(Enum):
 
 
 POINT, GRADIENT = Start.POINT, Start.GRADIENT
+
+
+class OfInstance:
+    """What an object says of itself, made when it is asked for; the class says something else."""
+
+    def __init__(self, make: Callable[[Any], Any], of_class: Any = None) -> None:
+        self.make, self.of_class = make, of_class
+
+    def __get__(self, instance: Any, kind: type) -> Any:
+        return self.of_class if instance is None else self.make(instance)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,12 +94,9 @@ class Rule:
     supplied: Supplied | None = None
 
     def __post_init__(self) -> None:
-        parameters = [Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in self.hyper.items()]
         for name in ("slots", "hyper", "tuning"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         object.__setattr__(self, "__module__", self.step.__module__)
-        object.__setattr__(self, "__doc__", describe(self))
-        object.__setattr__(self, "__signature__", Signature(parameters))
 
     # -------------------------------------------------------------- what it is
 
@@ -630,7 +637,12 @@ def _signature(step: Callable) -> tuple[str, list[Parameter], dict[str, Any]]:
 
 
 def _check(r: Rule) -> Rule:
-    """Walk through a rule once: what cannot be written down is refused here, at its declaration."""
+    """Walk through a rule once: what cannot be written down is refused here, at its declaration.
+
+    Our own rules are walked through by the tests, not each time the package is imported.
+    """
+    if loading(r.step):
+        return r
     try:
         trace.check_pointwise(r.step, r._bare_rule.vectors, r.args)
         for t in (*r.before, *r.behind):
@@ -671,3 +683,11 @@ def describe(r: Rule) -> str:
     for t in (*r.before, *r.behind):
         lines += ["", f"{'Before' if t in r.before else 'After'} it, {t.name}", "-" * 20, t.doc]
     return "\n".join(lines)
+
+
+def _signature_of(r: Rule) -> Signature:
+    return Signature([Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in r.hyper.items()])
+
+
+Rule.__doc__ = OfInstance(describe, Rule.__doc__)  # type: ignore[assignment]
+Rule.__signature__ = OfInstance(_signature_of)  # type: ignore[attr-defined]

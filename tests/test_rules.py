@@ -77,3 +77,30 @@ def test_momentum_for_convex_functions_keeps_its_bound(rule):
 def test_all_of_them_are_named(module, kind):
     """`__all__` is written out for type checkers; it lists every rule or transform of the module, in its order."""
     assert module.__all__ == [name for name, value in vars(module).items() if isinstance(value, kind)]
+
+
+@pytest.mark.parametrize("name", ml.rules.__all__)
+def test_ours_keep_to_the_grammar(name):
+    """Which is not looked at when the package is imported, as it is when a user declares a rule."""
+    from momentumlab.rule import _check
+
+    assert _check(getattr(ml.rules, name)).text
+
+
+def test_our_diagonals_keep_to_the_grammar():
+    from momentumlab import preconditioners
+    from momentumlab.preconditioner import Pointwise
+
+    found = [p for p in vars(preconditioners).values() if isinstance(p, Pointwise)]
+    assert len(found) == 5
+    for by in found:
+        assert ml.preconditioner(by.step).hyper == by.hyper
+
+
+def test_a_page_of_a_rule_is_made_when_it_is_asked_for():
+    import inspect
+
+    assert ml.pid.__doc__.startswith("An et al. (2018)")
+    assert ml.Rule.__doc__.startswith("An update rule")
+    assert list(inspect.signature(ml.pid).parameters) == ["lr", "beta", "kd"]
+    assert "step" in inspect.signature(ml.Rule).parameters

@@ -1,6 +1,8 @@
 """Preconditioned momentum and Newton's method: what they reduce to, what they guarantee, and counts of reference."""
 
 import math
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -333,3 +335,26 @@ def test_newton_on_arrays_of_any_shape():
     assert r.success
     assert r.nit == 1
     assert r.x.shape == (2, 2)
+
+
+BIG = """
+import resource, sys
+import numpy as np
+import momentumlab as ml
+from momentumlab.bench.curvature import bowl_fg
+n = 10**7
+p = ml.Problem("bowl", bowl_fg, np.ones(n), compile=True)
+r = ml.minimize(p, method=ml.pmg(lr=5e-3, preconditioner=sys.argv[1]), tol=0, maxiter=8, history=False)
+assert r.nit == 8 and r.fun < p.fun(p.x0)
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 8 / n)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("by", "kept"), [("lbfgs", 12), ("diagonal", 2), ("quasi_cauchy", 2), ("bb1", 2), ("bb2", 2)])
+def test_ten_million_variables_take_memory_in_proportion(by, kept):
+    """What a preconditioner keeps, and a dozen vectors for the rest: the process's peak, in vectors."""
+    out = subprocess.run([sys.executable, "-c", BIG, by], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert float(out.stdout) <= kept + 14

@@ -98,3 +98,18 @@ def test_a_rule_itself_is_a_method_too():
 def test_disp_prints_the_sentence(capsys):
     minimize(rosen, X0, jac=rosen_der, method=METHOD, options={"disp": True, "maxiter": 1})
     assert "iteration limit" in capsys.readouterr().out
+
+
+def test_newtons_hessian_comes_through_scipys_door():
+    """As a rule and bound, with arguments; others warn that they do not use it."""
+    f = lambda x, a: float(np.sum(np.cosh(x - a)))
+    df, h = lambda x, a: np.sinh(x - a), lambda x, a: np.diag(np.cosh(x - a))
+    for method in (ml.newton, ml.newton(lr=1), ml.newton(search="wolfe")):
+        r = minimize(f, [1.0, 2.0], args=(0.5,), jac=df, hess=h, method=method)
+        assert r.success
+        assert r.x == pytest.approx([0.5, 0.5], abs=1e-6)
+        assert r.nhev == r.nit
+    quasi = minimize(f, [1.0, 2.0], args=(0.5,), jac=df, method=ml.newton(preconditioner="bfgs", search="wolfe"))
+    assert quasi.success
+    with pytest.raises(TypeError, match="asks for the Hessian: give hess="):
+        minimize(f, [1.0, 2.0], args=(0.5,), jac=df, method=ml.newton)

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from .hyper import arguments, range_of, shown
+from .loops import step_lines
 from .method import Method
 from .minimize import as_method
 from .rule import Rule, Start
-from .trace import step_lines
 
 SYMBOLS = {
     "lr": "alpha",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import trace
+from . import loops
 from .hyper import shown
 from .preconditioner import Pointwise, Stored
 from .searches import Search
@@ -88,7 +88,7 @@ class Method:
     @cached_property
     def text(self) -> str:
         """The solver's loop around the rule, its search and its preconditioner, as it is compiled."""
-        return trace.descend(self.rule, self.search, self.stored, self.index)
+        return loops.descend(self.rule, self.search, self.stored, self.index)
 
     def lr(self, k: int, step: float) -> float:
         """The lr of iteration k, where the search found `step`."""

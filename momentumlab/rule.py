@@ -15,9 +15,8 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from functools import cached_property
-from inspect import Parameter, Signature, cleandoc, signature
+from inspect import Parameter, cleandoc
 from pickle import PicklingError
 from types import FunctionType, MappingProxyType, NoneType
 from typing import Any, overload
@@ -25,34 +24,27 @@ from typing import Any, overload
 import numpy as np
 
 from . import hyper as numbers
-from . import trace
+from . import loops, trace
+from .declare import (
+    GRADIENT,
+    POINT,
+    OfInstance,
+    Start,
+    check,
+    check_start,
+    check_tuning,
+    checked_values,
+    describe,
+    face,
+    read_signature,
+)
 from .errors import short, unknown
-from .hyper import BLOCK, arguments, is_real, number, range_of, resolve, shown
+from .hyper import BLOCK, arguments, number, range_of, resolve, shown
 from .method import Method
-from .preconditioner import Pointwise, Stored, Supplied, loading
+from .preconditioner import Pointwise, Stored, Supplied
 from .preconditioners import as_preconditioner
 from .searches import Armijo, Backtracking, Search, as_search
 from .transform import Transform
-
-
-class Start(Enum):
-    """How a slot starts, where it is not a number."""
-
-    POINT = "the first point"
-    GRADIENT = "the first gradient"
-
-
-POINT, GRADIENT = Start.POINT, Start.GRADIENT
-
-
-class OfInstance:
-    """What an object says of itself, made when it is asked for; the class says something else."""
-
-    def __init__(self, make: Callable[[Any], Any], of_class: Any = None) -> None:
-        self.make, self.of_class = make, of_class
-
-    def __get__(self, instance: Any, kind: type) -> Any:
-        return self.of_class if instance is None else self.make(instance)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,11 +105,11 @@ class Rule:
     @cached_property
     def kinds(self) -> dict[str, str]:
         """Each hyperparameter's kind: constant, scheduled or measured."""
-        asked = {*self.vectors, *self._bare_rule.vectors, "x", *(t.second for t in self.behind)}
+        asked = {*self.vectors, *self.bare_rule.vectors, "x", *(t.second for t in self.behind)}
         return numbers.kinds(self.name, self.hyper, asked | ({"step"} if self.searched else set()))
 
     @property
-    def _bare_rule(self) -> "Rule":
+    def bare_rule(self) -> "Rule":
         """The rule without the preconditioner that it was composed with."""
         return self.supplied.rule if self.supplied else self
 
@@ -136,7 +128,7 @@ class Rule:
     @cached_property
     def text(self) -> str:
         """The solver's loop around this rule, as it is compiled."""
-        return trace.descend(self)
+        return loops.descend(self)
 
     @property
     def ranges(self) -> str:
@@ -154,8 +146,8 @@ class Rule:
 
     def afresh(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
         """The slots of a rule that forgets its momentum: as at the start, but for what a preconditioner has learnt."""
-        learnt = len(self.slots) - len(self._bare_rule.slots)
-        return (*self._bare_rule._started(x, self.seen(x, g, row)), *rest[len(rest) - learnt :])
+        learnt = len(self.slots) - len(self.bare_rule.slots)
+        return (*self.bare_rule._started(x, self.seen(x, g, row)), *rest[len(rest) - learnt :])
 
     def _started(self, x: Any, g: Any) -> tuple[Any, ...]:
         first = {POINT: x, GRADIENT: g}
@@ -258,7 +250,7 @@ class Rule:
     def _read(self) -> frozenset[str]:
         """The hyperparameters that a step reads, whatever they are functions of."""
         plain = replace(self, hyper=dict.fromkeys(self.hyper, 0.0))
-        return frozenset(re.findall(r"\bh_(\w+)", trace.step_lines(plain)))
+        return frozenset(re.findall(r"\bh_(\w+)", loops.step_lines(plain)))
 
     # -------------------------------------------------------------- rules made from it
 
@@ -279,7 +271,7 @@ class Rule:
         for name, start in slots.items():
             if name not in self.slots:
                 raise TypeError(f"{self.name}: {unknown('slot', name, self.slots)}")
-            _check_start(self.name, name, start)
+            check_start(self.name, name, start)
         return self._derived("starting", slots, slots={**self.slots, **slots})
 
     def having(self, **hyper: Any) -> "Rule":
@@ -300,8 +292,8 @@ class Rule:
         nesterov(lr=0.1)
         """
         self._check_names(hyper)
-        values = {**self.hyper, **_values(self, hyper)}
-        return _check(self._derived("having", hyper, hyper=values, tuning={}, chosen=self.chosen | set(hyper)))
+        values = {**self.hyper, **checked_values(self, hyper)}
+        return check(self._derived("having", hyper, hyper=values, tuning={}, chosen=self.chosen | set(hyper)))
 
     def _check_names(self, hyper: Mapping[str, Any]) -> None:
         if taken := [n for n in hyper if n in ("k", "x", "x_next", *self.vectors)]:
@@ -349,7 +341,7 @@ class Rule:
         """The same rule under a name, a paragraph and a tuning of its own."""
         if not isinstance(tuned, (Mapping, NoneType)):
             raise TypeError(f"{self.name}.named: tuned = {short(tuned)}; give a mapping from hyperparameters")
-        _check_tuning(f"{self.name}.named", tuned or {}, self.hyper)
+        check_tuning(f"{self.name}.named", tuned or {}, self.hyper)
         if not isinstance(name, str) or not isinstance(doc, str):
             raise TypeError(f"{self.name}.named({short(name)}, {short(doc)}): give a name and a sentence, two texts")
         return replace(self, name=name, doc=doc, tuning=dict(tuned or {}), origin=("named", self, (name, doc, tuned)))
@@ -390,7 +382,7 @@ class Rule:
         """The rule whose lr is a search's step size by what the rule averages it down to."""
         found = {**self.hyper, "lr": (lambda step: step / averaging) if averaging != 1.0 else (lambda step: step)}
         try:
-            return _check(replace(self, hyper=found, searched=True))
+            return check(replace(self, hyper=found, searched=True))
         except TypeError as error:
             raise TypeError(f"{error}; under a search that holds for what depends on lr too: else give lr") from error
 
@@ -400,7 +392,7 @@ class Rule:
         if taken := [n for n in learnt if n in {*self.vectors, *self.hyper}]:
             raise TypeError(f"{self.name}: {taken[0]!r} is the name of what {by} remembers; choose another name")
         supplied = Supplied(self, by, index)
-        return _check(replace(self, inputs=(), slots={**self.slots, **learnt}, supplied=supplied))
+        return check(replace(self, inputs=(), slots={**self.slots, **learnt}, supplied=supplied))
 
     def __call__(
         self,
@@ -423,7 +415,7 @@ class Rule:
         self._check_names(hyper)
         by = self._preconditioner(preconditioner, index)
         found = self.default_search(hyper) if search is None else self._search(as_search(self.name, search), hyper)
-        method = Method(self, tuple(_values(self, hyper).items()), found, by, index or self.default_index(by))
+        method = Method(self, tuple(checked_values(self, hyper).items()), found, by, index or self.default_index(by))
         for name, value in hyper.items():
             if callable(value) and self.kinds.get(name) != "measured":
                 self._check_schedule(name, value)
@@ -493,8 +485,8 @@ class Rule:
             raise TypeError(
                 f"{self.name}.{how}({t.name}): {t.name} needs {lacking[0]}, which {self.name} does not have"
             )
-        hyper = {**self.hyper, **_values(self, t.hyper)}
-        return _check(self._derived(how, t, name=f"{self.name}_{t.name}", hyper=hyper, tuning={}, **parts))
+        hyper = {**self.hyper, **checked_values(self, t.hyper)}
+        return check(self._derived(how, t, name=f"{self.name}_{t.name}", hyper=hyper, tuning={}, **parts))
 
     def _derived(self, how: str, given: Any, **changes: Any) -> "Rule":
         return replace(self, origin=(how, self, given), **changes)
@@ -591,103 +583,20 @@ def _declared(step: Callable, tuned: Mapping[str, Any], preconditioner: Any) -> 
         raise TypeError(f"rule takes a function of (x, g, <slots>, /, <hyperparameters>), not {short(step)}")
     name = step.__name__
     try:
-        point, fixed, hyper = _signature(step)
+        point, fixed, hyper = read_signature(step)
     except (TypeError, ValueError) as error:
         raise TypeError(f"rule {name}: {error}") from None
     slots = {p.name: p.default for p in fixed if p.default is not Parameter.empty}
     inputs = tuple(p.name for p in fixed if p.default is Parameter.empty)
     for slot, start in slots.items():
-        _check_start(name, slot, start)
-    _check_tuning(f"rule {name}", tuned, hyper)
+        check_start(name, slot, start)
+    check_tuning(f"rule {name}", tuned, hyper)
     if preconditioner is not None and not inputs:
         raise TypeError(f"rule {name} asks for no product, so a preconditioner would have no effect")
     doc = cleandoc(step.__doc__ or "")
     bare = Rule(step, name, doc, point, inputs, slots, {}, tuple(hyper), dict(tuned), preconditioner=preconditioner)
-    return _check(replace(bare, hyper=_values(bare, hyper)))
-
-
-def _signature(step: Callable) -> tuple[str, list[Parameter], dict[str, Any]]:
-    """The point's name, the other arguments before the slash, and the hyperparameters after it."""
-    parameters = list(signature(step).parameters.values())
-    fixed = [p for p in parameters if p.kind is Parameter.POSITIONAL_ONLY]
-    after = [p for p in parameters if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
-    if len(fixed) + len(after) < len(parameters):
-        raise TypeError("a star declares nothing; name every argument, the hyperparameters after the slash")
-    if len(fixed) < 2 or fixed[1].name != "g" or any(p.default is not Parameter.empty for p in fixed[:2]):
-        raise TypeError(
-            f"write def {step.__name__}(x, g, <slots>, /, <hyperparameters>): "
-            "a point and its gradient g without defaults, and a slash after the slots"
-        )
-    slots = {p.name for p in fixed[2:] if p.default is not Parameter.empty}
-    if "x" not in {fixed[0].name, *slots}:
-        raise TypeError("no argument is named x; x is the iterate that is reported, the first argument or a slot")
-    for p in fixed[2:]:
-        if p.default is Parameter.empty and (p.name[:1] not in ("B", "H") or p.name[1:] not in {"g", *slots}):
-            raise TypeError(
-                f"{p.name!r} has no default and is not B or H followed by g or a slot; a slot needs a default"
-            )
-    for p in after:
-        if p.default is Parameter.empty:
-            raise TypeError(f"hyperparameter {p.name} has no default")
-    if "x_next" in signature(step).parameters:
-        raise TypeError("x_next names where a rule went, for transforms; choose another name")
-    if "k" in signature(step).parameters:
-        raise TypeError("k is the iteration, which the body does not see; a hyperparameter's function may ask for it")
-    return fixed[0].name, fixed[2:], {p.name: p.default for p in after}
-
-
-def _check(r: Rule) -> Rule:
-    """Walk through a rule once: what cannot be written down is refused here, at its declaration.
-
-    Our own rules are walked through by the tests, not each time the package is imported.
-    """
-    if loading(r.step):
-        return r
-    try:
-        trace.check_pointwise(r.step, r._bare_rule.vectors, r.args)
-        for t in (*r.before, *r.behind):
-            trace.check_pointwise(t.step, ("x", t.second), t.args)
-        _, results = trace.walk(r)
-    except Exception as error:
-        raise TypeError(f"rule {r.name} cannot be written down: {error}") from error
-    if len(results) != 1 + len(r.slots):
-        returns = ", ".join(f"the new {n}" for n in (r.point, *r.slots))
-        raise TypeError(f"rule {r.name} returns {len(results)} values; it must return {1 + len(r.slots)}: {returns}")
-    return r
-
-
-def _check_tuning(owner: str, tuned: Mapping[str, Any], hyper: Mapping[str, Any]) -> None:
-    asked = {a for f in tuned.values() if callable(f) for a in arguments(f)}
-    if strange := [n for n in tuned if n not in {*hyper, *asked}]:
-        raise TypeError(f"{owner}: the tuning of {strange[0]} is of no hyperparameter; there are {', '.join(hyper)}")
-    if strange := [a for a in asked if a not in {"mu", "L", *hyper, *tuned}]:
-        raise TypeError(f"{owner}: the tuning asks for {strange[0]!r}; it may ask for mu, L, {', '.join(hyper)}")
-
-
-def _check_start(owner: str, slot: str, start: Any) -> None:
-    if not isinstance(start, Start) and not is_real(start):
-        raise TypeError(f"{owner}: slot {slot} = {short(start)}; a slot starts as a number, POINT or GRADIENT")
-
-
-def _values(r: Rule, hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers as floats inside their ranges, functions as they are."""
-    return {n: v if callable(v) else number(r.name, n, v) for n, v in hyper.items()}
-
-
-def describe(r: Rule) -> str:
-    """The rule's page: its paragraph, its hyperparameters with defaults and ranges, its memory, its transforms."""
-    lines = [r.doc, "", "Hyperparameters", "---------------"]
-    lines += [f"{n} : {shown(v)}, {r.kinds[n]}, in {range_of(n)}" for n, v in r.hyper.items()]
-    lines += ["", "Memory", "------"]
-    lines += [f"{n} : starts as {s.value if isinstance(s, Start) else s}" for n, s in r.slots.items()] or ["none"]
-    for t in (*r.before, *r.behind):
-        lines += ["", f"{'Before' if t in r.before else 'After'} it, {t.name}", "-" * 20, t.doc]
-    return "\n".join(lines)
-
-
-def _signature_of(r: Rule) -> Signature:
-    return Signature([Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in r.hyper.items()])
+    return check(replace(bare, hyper=checked_values(bare, hyper)))
 
 
 Rule.__doc__ = OfInstance(describe, Rule.__doc__)  # type: ignore[assignment]
-Rule.__signature__ = OfInstance(_signature_of)  # type: ignore[attr-defined]
+Rule.__signature__ = OfInstance(face)  # type: ignore[attr-defined]

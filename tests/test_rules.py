@@ -82,9 +82,9 @@ def test_all_of_them_are_named(module, kind):
 @pytest.mark.parametrize("name", ml.rules.__all__)
 def test_ours_keep_to_the_grammar(name):
     """Which is not looked at when the package is imported, as it is when a user declares a rule."""
-    from momentumlab.rule import _check
+    from momentumlab.declare import check
 
-    assert _check(getattr(ml.rules, name)).text
+    assert check(getattr(ml.rules, name)).text
 
 
 def test_our_diagonals_keep_to_the_grammar():

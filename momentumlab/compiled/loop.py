@@ -1,0 +1,281 @@
+"""The driver around the text of a method's loop, and the run that it makes.
+
+A method is an argument with a Numba type of its own, whose name carries a digest of the loop that `loops` wrote for it.
+The disk cache is keyed by types, so an edited rule is another entry and a stale one is never run. Functions come as
+pointers: the loop is compiled once for all objectives, and once for all preconditioners that keep arrays.
+"""
+
+import hashlib
+import inspect
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import ClassVar
+
+import numpy as np
+from numba import boolean, float64, int64, njit, types
+from numba.core.errors import NumbaExperimentalFeatureWarning
+from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
+
+from .. import curvature, searches
+from ..hyper import BLOCK
+from ..loops import kept_of_pairs
+from ..method import Method
+from ..objective import Objective, locate
+from ..result import Evaluated, History, Step, is_finite, limit
+from ..searches import LAST, STEP, fresh_hunt
+from .functions import MATRIX, TUPLES, VECTOR, Pointers, compile_cached, pointer
+from .kernels import kernel, kernels
+
+PAUSE, LOOK, WILD, FULL, NO_STEP = range(5)  # why the loop returns
+K, ROWS, STRIDE, CALLS, HESSIANS, TRYING, SHAPE = range(7)  # what its counts hold
+CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
+SCOPE = dict(
+    PAUSE=PAUSE, LOOK=LOOK, WILD=WILD, FULL=FULL, NO_STEP=NO_STEP,
+    K=K, ROWS=ROWS, STRIDE=STRIDE, CALLS=CALLS, HESSIANS=HESSIANS, TRYING=TRYING, SHAPE=SHAPE,
+    inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
+    sqrt=np.sqrt,
+)  # fmt: skip
+"""What the texts of `loops` may name."""
+
+
+class LoopType(types.Dummy):
+    """The Numba type of a loop: what it does, not what it is called."""
+
+    texts: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, digest: str) -> None:
+        text = self.texts[digest]
+        self.digest, self.searches, self.learns = digest, "= searching" in text, "= curvature" in text
+        super().__init__(f"Loop({digest})")
+
+
+@cache
+def _type_of(text: str) -> LoopType:
+    sources = (inspect.getsource(module) for module in (searches, curvature))
+    digest = hashlib.sha256("".join([text, *sources]).encode()).hexdigest()[:16]
+    LoopType.texts[digest] = text
+    return LoopType(digest)
+
+
+@typeof_impl.register(Method)
+def _typeof(method: Method, context: object) -> LoopType:
+    return _type_of(method.text)
+
+
+register_model(LoopType)(models.OpaqueModel)
+
+
+@unbox(LoopType)
+def _unbox(kind, value, context):
+    return NativeValue(context.context.get_dummy_value())
+
+
+@njit
+def slices(shape, axis, min_dim):
+    """A zero for each slice of an array across an axis, and the stride from one to the next, coordinate by coordinate.
+
+    The stride is beyond the array where it is to be left alone.
+    """
+    if shape.size < min_dim:
+        return np.zeros(1), np.prod(shape) + 1
+    if not -shape.size <= axis < shape.size or axis != int(axis):
+        raise ValueError("axis is not one of x's: it must be a whole number below x's number of dimensions")
+    return np.zeros(shape[int(axis)]), np.prod(shape[int(axis) % shape.size + 1 :])
+
+
+def _descend(*args):
+    """What the driver calls; `_written` gives its body."""
+
+
+@overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
+def _written(program, functions, point, g, slots, table, bounds, record, searching, curvature):
+    scope = {**kernels(), **SCOPE, "slices": slices}
+    exec(LoopType.texts[program.digest], scope)  # noqa: S102 - text written by `trace`
+    return scope["descend"]
+
+
+def _drive(program, functions, point, g, slots, table, bounds, record, searching, curvature):
+    return _descend(program, functions, point, g, slots, table, bounds, record, searching, curvature)
+
+
+def driver(method: Method) -> Callable:
+    """The compiled loop of a method; its arguments are those of the text that `loops.descend` writes."""
+    return _driver(_type_of(method.text))
+
+
+@cache
+def _driver(kind: LoopType) -> Callable:
+    table = types.Array(float64, 2, "C", readonly=True)
+    bounds = types.Tuple((int64, int64, float64, float64, boolean))
+    record = types.Tuple((MATRIX, MATRIX, MATRIX, MATRIX, int64[::1], VECTOR))
+    searching = types.Tuple((VECTOR, VECTOR) if kind.searches else ())
+    curvature = types.Tuple((MATRIX,) * 4 if kind.learns else ())
+    functions = TUPLES[5 if kind.learns else 1]
+    arrays = (VECTOR, VECTOR, MATRIX, table, bounds, record, searching, curvature)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)  # of functions in a tuple
+        return compile_cached(int64(kind, functions, *arrays), _drive, nogil=True)
+
+
+class Loop:
+    """The compiled loop of one run: a `Step` that moves.
+
+    Iterating yields the loop itself wherever there is something to look at: at the start, at multiples of `every`,
+    where a number is small, huge or not finite, and otherwise every few hundredths of a second.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        method: Method,
+        x0: np.ndarray,
+        history: History,
+        *,
+        tol: float,
+        euclidean: bool,
+        every: int,
+    ) -> None:
+        self.objective, self.method, self.rule = objective, method, method.rule
+        self.history, self.every = history, every
+        n, search, rule = x0.size, method.search, self.rule
+        self.x, self.memory = x0, np.empty((len(rule.slots), n))
+        self.old = np.empty((1 if rule.reports == rule.point else 2, n))
+        self.old[0] = x0.ravel()
+        self.work = np.empty((2, n if search else 0))
+        self.searching: tuple[np.ndarray, ...] = (np.array(search.settings), fresh_hunt()) if search else ()
+        self.curvature = self._curvature(n)
+        self.pointers = self._pointers()
+        self.counts, self.values = np.array([0] * SHAPE + [*x0.shape], dtype=np.int64), np.zeros(1 + history.spent.size)
+        history.spent = self.values[1:]
+        began = time.perf_counter()
+        self.values[0], self.jac = objective(x0)
+        self.finite = is_finite(x0, self.fun, self.jac)
+        self.pace = 1 / max(time.perf_counter() - began, 1e-9)
+        self.flat = self.x.reshape(-1), self.jac.reshape(-1)
+        self.tests = (tol, limit(self.fun), euclidean)
+        for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
+            slot[:] = start.ravel()
+        for last in self.curvature[3][:1] if self.curvature else ():
+            last[:] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
+
+    def _curvature(self, n: int) -> tuple[np.ndarray, ...]:
+        """What a stored preconditioner keeps, what it supplies, and what the loop keeps for it."""
+        stored, rule = self.method.stored, self.rule
+        if stored is None:
+            return ()
+        kept = kept_of_pairs(rule, stored, self.method.index)
+        return *stored.arrays(n), np.zeros((len(rule.inputs), n)), np.zeros((len(kept), n))
+
+    def _pointers(self) -> Pointers:
+        """The objective; and with a stored preconditioner the Hessian, or what stands in for it, and its functions."""
+        f, stored = pointer(self.objective.native), self.method.stored
+        if stored is None:
+            return Pointers((f,))
+        hess = pointer(self.objective.native_hess) if stored.reads_hessian else f
+        apply = kernel(f"{stored.kind}_apply")
+        solve = kernel(f"{stored.kind}_solve") if any(name[0] == "H" for name in self.rule.inputs) else apply
+        learns = "Bs" in kept_of_pairs(self.rule, stored, self.method.index)
+        return Pointers((f, hess, apply, solve, kernel(f"{stored.kind}_learn" if learns else stored.update)))
+
+    @property
+    def k(self) -> int:
+        return int(self.counts[K])
+
+    @property
+    def fun(self) -> float:
+        return float(self.values[0])
+
+    @property
+    def step(self) -> float:
+        if self.method.search is None:
+            return 0.0
+        found = self.searching[1][STEP]
+        return float(found) if found < np.inf else self.method.search.first
+
+    @property
+    def slots(self) -> dict[str, np.ndarray]:
+        return {name: a.reshape(self.x.shape) for name, a in zip(self.rule.slots, self.memory, strict=True)}
+
+    @property
+    def iterate(self) -> np.ndarray:
+        return self.x if self.rule.reports == self.rule.point else self.slots["x"]
+
+    def __iter__(self) -> Iterator[Step]:
+        yield self
+        while True:
+            began, k = time.perf_counter(), self.k
+            steps = max(1, int(CHUNK_SECONDS * self.pace))
+            reason = self.drive(min(k + steps, self.every * (k // self.every + 1)))
+            if reason == NO_STEP:
+                self.searching[1][STEP] = self.searching[1][LAST]
+                yield self
+                return
+            if reason == WILD and not is_finite(self.x, self.fun, self.jac):
+                bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy(), self.step)
+                self._step_back()
+                self.finite = is_finite(self.x, self.fun, self.jac)
+                yield self
+                yield bad
+            else:
+                self.pace = (self.k - k) / max(time.perf_counter() - began, 1e-9)
+                yield self
+
+    def drive(self, stop: int) -> int:
+        """Run the loop up to an iteration, or until there is something to look at; says which."""
+        history, counts, first = self.history, self.counts, self.k // BLOCK * BLOCK
+        table = self.rule.table(first)
+        if self.rule.scheduled:
+            if self.k - first >= len(table):
+                self.method.row(self.k + 1, self.step)  # raises what is wrong with it
+                raise ValueError(f"{self.rule.name}: a schedule is not a function of k alone, at k = {self.k + 1}")
+            stop = min(stop, first + len(table))
+        counts[ROWS], counts[STRIDE], counts[CALLS], counts[HESSIANS], counts[TRYING] = (
+            history.rows,
+            history.stride,
+            0,
+            0,
+            0,
+        )
+        began, kept, before = self.k, history.rows, self.objective.nfev
+        try:
+            return driver(self.method)(
+                self.method,
+                self.pointers,
+                *self.flat,
+                self.memory,
+                table,
+                (first, stop, *self.tests),
+                (self.old, self.work, history.log, history.path, counts, self.values),
+                self.searching,
+                self.curvature,
+            )
+        except Exception as error:
+            if counts[TRYING] < 2 or counts[TRYING] == 3:
+                locate(error, self.work[0].reshape(self.x.shape) if counts[TRYING] == 1 else self.x)
+            if not counts[TRYING]:
+                self._step_back()
+                began -= 1
+            raise
+        finally:
+            calls = int(counts[CALLS]) if self.method.search else self.k - began
+            self.objective.nfev, self.objective.njev = self.objective.nfev + calls, self.objective.njev + calls
+            self.objective.nhev += int(counts[HESSIANS])
+            history.rows = int(counts[ROWS])
+            if self.method.search:
+                history.spent[kept : history.rows] += before
+            history.make_room()
+
+    def _step_back(self) -> None:
+        """Return to the point before the last step, and evaluate the objective there again."""
+        self.x.reshape(-1)[:] = self.old[0]
+        if len(self.old) == 2:
+            self.iterate.reshape(-1)[:] = self.old[1]
+        self.counts[K] -= 1
+        if self.searching:
+            self.searching[1][STEP] = self.searching[1][LAST]
+        try:
+            self.values[0], self.jac[:] = self.objective(self.x)
+        except Exception:
+            self.values[0], self.jac[:] = np.nan, np.nan

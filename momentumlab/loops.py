@@ -1,0 +1,241 @@
+"""Loops around a rule's lines, as text: a step, a search, a preconditioner's products, and the solver's whole loop."""
+
+import re
+from collections.abc import Iterable
+from textwrap import indent
+
+from .searches import gradient_step
+from .trace import Tape, Unknown, begun, walk
+
+
+def _loop(lines: Iterable[str]) -> str:
+    return "for i in range(n):\n" + indent("\n".join(lines), "    ")
+
+
+def _head(rule, tape: Tape, body: Iterable[str]) -> list[str]:
+    """What comes before a loop over coordinates: the numbers that it uses."""
+    head = tape.head_lines()
+    used = set(re.findall(r"\w+", "\n".join([*head, *body])))
+    found = [f"h_{n} = table[row, {j}]" for j, n in enumerate(rule.columns) if f"h_{n}" in used]
+    head = [*found, *head]
+    return ["counts[TRYING] = 2", *head, "counts[TRYING] = 0"] if "slices(" in "\n".join(head) else head
+
+
+def _step(rule, keep: Iterable[str], watch: str = "") -> str:
+    """One step in place, after what is to be kept of each coordinate; and before what is watched of the new point."""
+    tape, results = walk(rule)
+    pairs = zip((rule.point, *rule.slots), results, strict=True)
+    body = [*tape.lines_for(results), *(f"a_{n}[i] = {value}" for n, value in pairs if value != f"e_{n}")]
+    return "\n".join([*_head(rule, tape, body), _loop([*keep, *body, watch.format(results[0])])])
+
+
+def step_lines(rule) -> str:
+    """One step in place, as text."""
+    return _step(rule, ())
+
+
+def _trial(rule) -> str:
+    """Where the rule itself would go."""
+    tape, (moved, *_) = walk(rule)
+    body = [*tape.lines_for([moved]), f"trial[i] = {moved}"]
+    return "\n".join([*_head(rule, tape, body), _loop(body)])
+
+
+def _gradient_trial() -> str:
+    """Where a plain gradient step goes."""
+    tape = Tape()
+    x, g, step = Unknown(tape, "point[i]", True), Unknown(tape, "a_g[i]", True), Unknown(tape, "h_step", False)
+    moved = gradient_step(x, g, step)
+    return _loop([*tape.lines_for([moved.name]), f"trial[i] = {moved.name}"])
+
+
+def _afresh(rule) -> str:
+    """The memory that a rule starts with, at the point where it is."""
+    tape, (x, g, *rest), row = begun(rule)
+    slots = rule.afresh(x, g, rest, row)
+    names = [slot.name for slot in slots]
+    body = [
+        *tape.lines_for(names),
+        *(f"a_{n}[i] = {v}" for n, v in zip(rule.slots, names, strict=True) if v != f"e_{n}"),
+    ]
+    return "\n".join([*_head(rule, tape, body), _loop(body)])
+
+
+def _seen(rule) -> str:
+    """The gradient as the rule sees it, after its transforms."""
+    tape, (x, g, *_), row = begun(rule)
+    value = rule.seen(x, g, row)
+    body = [*tape.lines_for([value.name]), f"seen[i] = {value.name}"]
+    return "\n".join([*_head(rule, tape, body), _loop(body)])
+
+
+# ------------------------------------------------------------------ the solver's loop
+
+
+def kept_of_pairs(rule, stored, index: str) -> list[str]:
+    """The vectors that a loop keeps beside a stored preconditioner: the last gradient, and what else it takes."""
+    if stored.reads_hessian:
+        return []
+    step = rule.last_step
+    fused = index == "lagged" and rule.inputs == (f"B{step}",)
+    return ["last", *([] if fused else ["Bs"]), *([] if step else ["s"]), *(["seen"] if rule.before else [])]
+
+
+def _supply(rule, stored, index: str) -> str:
+    """The products of a stored preconditioner, and its update, before a step.
+
+    Where the product with the last step is what the rule asks for, it serves the update too; else what is called here
+    by the name of update takes that product as well.
+    """
+    if stored.reads_hessian:
+        return "\n".join([HESSIAN, _products(rule)])
+    kept, step = kept_of_pairs(rule, stored, index), rule.last_step
+    s, Bs = f"a_{step}" if step else "s", "Bs" if "Bs" in kept else f"a_B{step}"
+    lines = [_seen(rule)] if rule.before else []
+    lines += [] if step else [_loop(["s[i] = point[i] - old[0, i]"])]
+    update = f"update(rows, numbers, {s}, {_gradient(rule)}, last, {Bs})"
+    if "Bs" not in kept:
+        return "\n".join([*lines, f"apply(rows, numbers, {s}, {Bs})", update])
+    return "\n".join([*lines, *((_products(rule), update) if index == "lagged" else (update, _products(rule)))])
+
+
+def _gradient(rule) -> str:
+    """The array of the gradient as the rule sees it."""
+    return "seen" if rule.before else "a_g"
+
+
+def _products(rule) -> str:
+    """What the rule asks of a stored preconditioner."""
+    calls = {"B": "apply", "H": "solve"}
+    vector = lambda name: _gradient(rule) if name == "g" else f"a_{name}"
+    return "\n".join(f"{calls[n[0]]}(rows, numbers, {vector(n[1:])}, a_{n})" for n in rule.inputs)
+
+
+HESSIAN = """\
+counts[HESSIANS] += 1
+counts[TRYING] = 3
+hessian(point, rows.reshape(-1))
+counts[TRYING] = 0
+update(rows, numbers, a_g, a_g, a_g, a_g)"""
+
+LOOK_ALONG = """\
+begin(settings, hunt)
+while True:
+    h_step = hunt[STEP]
+{trial}
+    ahead, beyond, moved, found = 0.0, 0.0, False, inf
+    for i in range(n):
+        away = trial[i] - point[i]
+        ahead += a_g[i] * away
+        moved = moved | (away != 0.0)
+    if not moved:
+        found = f
+        for i in range(n):
+            scratch[i] = a_g[i]
+    elif ahead <= 0.0:
+        counts[CALLS] += 1
+        counts[TRYING] = 1
+        found = objective(trial, scratch)
+        counts[TRYING] = 0
+{beyond}
+    verdict = {judge}(settings, hunt, f, found, ahead, beyond, moved)
+    if verdict == ACCEPT:
+        break
+    if verdict == FAIL:
+        return NO_STEP
+{restart}"""
+BEYOND = """\
+for i in range(n):
+    beyond += scratch[i] * (trial[i] - point[i])"""
+RESTART = """\
+if verdict == RESTART:
+{afresh}"""
+
+
+def _look_along(rule, search, stored) -> str:
+    """A search's points, until one is accepted."""
+    trial = _trial(rule) if search.own else _gradient_trial()
+    afresh = "\n".join([_afresh(rule), *([_products(rule)] if stored else [])]) if rule.slots else "pass"
+    return LOOK_ALONG.format(
+        trial=indent(trial, " " * 4),
+        beyond=indent(BEYOND, " " * 8) if search.slopes else "",
+        judge=search.judge.__name__,
+        restart=indent(RESTART.format(afresh=indent(afresh, " " * 4)), " " * 4) if search.own else "",
+    )
+
+
+def descend(rule, search=None, stored=None, index: str = "") -> str:
+    """The solver's loop around a rule, its search and its stored preconditioner, as text.
+
+    Each turn asks the preconditioner, looks for a step size, takes one step, evaluates the objective, writes history,
+    and returns to Python where something is to be decided there: PAUSE at iteration `stop`, LOOK when the gradient is
+    small, WILD when a number is not sane, FULL when history is, NO_STEP when the search gives up.
+
+    Vectors are flat. `counts` holds the iteration reached, rows of history, their stride, evaluations of the objective
+    and of the Hessian, and what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices,
+    3 the Hessian, 0 the objective; and behind them the shape of x, for those slices. `values` holds f, and behind it
+    the evaluations before each row of history. Both are written as the loop goes, so that they are right also when
+    something raises.
+
+    The largest |gᵢ| is found among their bits (positive doubles are ordered as their bits are), which compilers
+    vectorise and which shows inf and nan as well.
+    """
+    unpack = [f"a_{n} = slots[{i}]" for i, n in enumerate(rule.slots)]
+    unpack += [f"a_{n} = supplied[{i}]" for i, n in enumerate(rule.inputs)]
+    unpack += [f"{n} = kept[{i}]" for i, n in enumerate(kept_of_pairs(rule, stored, index) if stored else ())]
+    keep = ["old[0, i] = point[i]", *([] if rule.reports == rule.point else ["old[1, i] = reported[i]"])]
+    looks = (_look_along(rule, search, stored) + "\nh_step = hunt[STEP]") if search else ""
+    evaluate = "counts[CALLS] += 1\nf = objective(point, a_g)"
+    taken = "f = found\nfor i in range(n):\n    a_g[i] = scratch[i]"
+    within = lambda text, depth=8: indent(text, " " * depth)
+    return f"""\
+def descend(program, functions, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
+    first, stop, tol, limit, euclidean = bounds
+    old, work, log, path, counts, values = record
+    {"settings, hunt = searching" if search else ""}
+    {"objective, hessian, apply, solve, update = functions" if stored else "(objective,) = functions"}
+    {"rows, numbers, supplied, kept = curvature" if stored else ""}
+    n = a_g.size
+    point = a_{rule.point}
+{within(chr(10).join(unpack), 4)}
+    reported = a_{rule.reports}
+    trial, scratch = work[0], work[1]
+    bits = a_g.view(int64)
+    word = empty(1, int64)
+    real = word.view(float64)
+    f, k, filled, stride = values[0], counts[K], counts[ROWS], counts[STRIDE]
+    while k < stop:
+        row = min(k - first, table.shape[0] - 1)
+{within(_supply(rule, stored, index) if stored else "")}
+{within(looks)}
+        sane = True
+{within(_step(rule, keep, "sane = sane & (abs({}) < inf)"))}
+        k += 1
+        counts[K] = k
+{within(taken if search and search.own else evaluate if search else "f = objective(point, a_g)")}
+        values[0] = f
+        largest = 0
+        for i in range(n):
+            largest = max(largest, bits[i] & 0x7FFFFFFFFFFFFFFF)
+        word[0] = largest
+        norm = real[0]
+        if not (norm < inf and sane and abs(f) < limit):
+            return WILD
+        if euclidean:
+            norm = 0.0
+            for i in range(n):
+                norm += a_g[i] * a_g[i]
+            norm = sqrt(norm)
+        if k & (stride - 1) == 0:
+            log[filled, 0], log[filled, 1], log[filled, 2] = k, f, norm
+{within("values[1 + filled] = counts[CALLS]" if search else "", 12)}
+            for i in range(path.shape[1]):
+                path[filled, i] = reported[i]
+            filled += 1
+            counts[ROWS] = filled
+        if norm <= tol:
+            return LOOK
+        if filled == log.shape[0]:
+            return FULL
+    return PAUSE
+"""

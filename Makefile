@@ -19,13 +19,13 @@ profile: $(VENV)/core.done  ## docs/figures/profile.png: which problems each met
 		--profile docs/figures/profile.png || test $$? -eq 1  # not every method solves every problem
 
 test: $(VENV)/test.done  ## everything but the slow tables
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-slow: $(VENV)/test.done  ## tables of reference that take minutes
 	$(BIN)/python -m pytest -m slow
 
 test-core: $(VENV)/test-core.done  ## what needs neither torch nor SymPy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .

@@ -92,7 +92,7 @@ def _descend(*args):
 @overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
 def _written(program, functions, point, g, slots, table, bounds, record, searching, curvature):
     scope = {**kernels(), **SCOPE, "slices": slices}
-    exec(LoopType.texts[program.digest], scope)  # noqa: S102 - text written by `trace`
+    exec(LoopType.texts[program.digest], scope)  # noqa: S102 - text written by `loops`
     return scope["descend"]
 
 

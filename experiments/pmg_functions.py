@@ -3,13 +3,13 @@
     python -m experiments.pmg_functions
 
 runs heavy ball, Nesterov's rule, PID and every PMG, and writes the tables into docs/results/pmg_functions.md, between
-its words, and the figures beside it. β = 0.9 throughout; a run ends at ‖∇f‖₂ ≤ 10⁻⁶, or where a profile is drawn at
-‖∇f‖∞ ≤ 10⁻⁶.
+its words, and the figures beside it. β = 0.9 where nothing else is said; a run ends at ‖∇f‖₂ ≤ 10⁻⁶, or where a
+profile is drawn at ‖∇f‖∞ ≤ 10⁻⁶.
 """
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from momentumlab.files import replacing
 
 BETA, TOL, MAXITER = 0.9, 1e-6, 50_000
 FUNCTIONS = {"stiff_quadratic": 100.0, "beale": 200.0, "cosine_wells": 8.0, "mccormick": 4.0}
-"""The four functions and, for the fixed step size 1/L, the largest curvature that their runs meet, or nearly."""
+"""The four functions and, for the fixed step size 1/L, a bound on the curvatures that their runs meet."""
 PRECONDITIONERS = ("bfgs", "dfp", "lbfgs", "diagonal", "quasi_cauchy", "bb1", "bb2")
 DRAWN = ("heavy ball", "Nesterov", "PID", "PMG bfgs", "PMG diagonal", "PMG bb1")
+FREE = ("heavy ball", "Nesterov", "PID", "PMG bfgs", "PMG bb2", "PMG bb2, current")
 PAGE = Path(__file__).parent.parent / "docs" / "results" / "pmg_functions.md"
 
 
@@ -57,6 +58,13 @@ def compared(repeats: int) -> tuple[ml.Comparison, ml.Comparison]:
     return found, ml.Comparison(tuple(r for comparison in given for r in comparison.runs))
 
 
+def free() -> ml.Comparison:
+    """The same by backtracking with every β of a grid, in the label behind the last comma."""
+    grid = [f"{beta:.2f}" for beta in np.linspace(0, 0.95, 20)]
+    methods = {f"{name},{beta}": makers()[name](beta=float(beta)) for name in FREE for beta in grid}
+    return ml.compare([*FUNCTIONS, "rosenbrock"], methods, tol=TOL, norm=2, maxiter=MAXITER, repeats=1)
+
+
 def safeguarded() -> ml.Comparison:
     """Lagged matrices with and without a bound on the momentum."""
     hyper = {
@@ -65,12 +73,13 @@ def safeguarded() -> ml.Comparison:
     }
     runs = []
     for problem, numbers in hyper.items():
-        methods = {
+        plain = {"heavy ball": ml.heavy_ball(lr=numbers["lr"], beta=numbers["beta"]), "PID": ml.pid(**numbers)}
+        pmg = {
             f"PMG {by}, {label}": ml.pmg(preconditioner=by, eta_max=eta, **numbers)
             for by in ("bfgs", "dfp")
             for label, eta in (("η = β", numbers["beta"]), ("η = ∞", float("inf")))
         }
-        runs += ml.compare(problem, methods, tol=TOL, norm=2, maxiter=MAXITER, repeats=1).runs
+        runs += ml.compare(problem, plain | pmg, tol=TOL, norm=2, maxiter=MAXITER, repeats=1).runs
     return ml.Comparison(tuple(runs))
 
 
@@ -95,6 +104,19 @@ def counts(comparison: ml.Comparison) -> str:
     return table(comparison, lambda run: str(run.result.nit) if run.result.success else ended(run))
 
 
+def found_steps(comparison: ml.Comparison) -> str:
+    """The step size at which each search ended, by its denominator."""
+    return table(comparison, lambda run: f"1/{1 / run.result.lr:.4g}" if run.result.lr else "")
+
+
+def solved(comparison: ml.Comparison) -> str:
+    """How many of the problems each method solves."""
+    methods = dict.fromkeys(run.method for run in comparison.runs)
+    count = lambda name: sum(run.result.success for run in comparison.runs if run.method == name)
+    rows = [[name, str(count(name))] for name in methods]
+    return markdown(["", f"solved of {len(comparison.by_problem())}"], rows, numbers={1})
+
+
 def costs(comparison: ml.Comparison) -> str:
     """Evaluations, wall time and final error."""
 
@@ -103,6 +125,19 @@ def costs(comparison: ml.Comparison) -> str:
         return f"{run.result.nfev} · {seconds(run.seconds)} · {error}" if run.result.success else ended(run)
 
     return table(comparison, cell)
+
+
+def least(comparison: ml.Comparison) -> str:
+    """The fewest iterations of each method, and with which β."""
+    grouped = comparison.by_problem()
+
+    def cell(name: str, runs: Mapping[str, Run]) -> str:
+        tried = {label.rpartition(",")[2]: runs[label].result for label in runs if label.rpartition(",")[0] == name}
+        nit, beta = min((result.nit, beta) for beta, result in tried.items() if result.success)
+        return f"{nit} · {beta}"
+
+    rows = [[name, *(cell(name, runs) for runs in grouped.values())] for name in FREE]
+    return markdown(["", *(p.name for p in grouped)], rows, numbers=set(range(1, len(grouped) + 1)))
 
 
 def ended(run: Run) -> str:
@@ -179,18 +214,22 @@ def main() -> None:
     found, given = compared(arguments.repeats)
     parts = {
         "counts": counts(found),
+        "steps": found_steps(found.only("heavy ball", "PID", "PMG bfgs")),
         "costs": costs(found),
+        "free": least(free()),
         "fixed": counts(given),
         "rates": rates(given),
         "safeguard": counts(safeguarded()),
     }
+    profile = profiled()
+    parts["solved"] = solved(profile)
     with replacing(arguments.page) as temporary:
         temporary.write_text(put(arguments.page.read_text(encoding="utf-8"), parts.items()), encoding="utf-8")
     four = ml.Comparison(tuple(run for run in found.runs if run.problem.name in FUNCTIONS))
     with replacing(arguments.page.with_suffix(".png")) as temporary:
         four.only(*DRAWN).plot_descent().savefig(temporary)
     with replacing(arguments.page.with_name("pmg_profile.png")) as temporary:
-        profiled().plot_performance_profile().savefig(temporary)
+        profile.plot_performance_profile().savefig(temporary)
     print(parts["counts"])
 
 

@@ -33,7 +33,7 @@ def test_the_tables_of_pmg_are_what_is_measured(tmp_path):
     out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     fresh, committed = tables(page), tables(RESULTS / page.name)
-    assert set(fresh) == {"counts", "costs", "fixed", "rates", "safeguard"}
+    assert set(fresh) == {"counts", "steps", "free", "fixed", "rates", "safeguard", "solved", "costs"}
     for name, text in fresh.items():
         assert alike(text, committed[name], times=name == "costs"), f"{name}\n{text}"
     assert {file.name for file in tmp_path.iterdir()} == {"pmg_functions.md", "pmg_functions.png", "pmg_profile.png"}

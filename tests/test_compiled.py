@@ -1,5 +1,6 @@
 """The disk cache never runs a stale rule, ours or a user's, and finds a fresh one."""
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import numba
 import numpy as np
+import pytest
 
 import momentumlab as ml
-from momentumlab import compiled
+from momentumlab import compiled, curvature, searches
 
 PACKAGE = Path(ml.__file__).parent
 MINE = """
@@ -82,6 +84,31 @@ def test_compiled_pairs_are_compiled_once():
 def test_the_type_of_a_rule_is_what_it_does():
     assert compiled.driver(ml.heavy_ball) is compiled.driver(ml.heavy_ball(lr=0.3).rule)
     assert compiled.driver(ml.heavy_ball) is not compiled.driver(ml.sgd)
+
+
+@pytest.mark.parametrize("module", [searches, curvature])
+def test_an_edited_search_or_preconditioner_is_another_loop(module, monkeypatch):
+    source, text = inspect.getsource, ml.heavy_ball().text
+    before = compiled.loop._type_of.__wrapped__(text).digest
+    monkeypatch.setattr(inspect, "getsource", lambda m: source(m) + "#" * (m is module))
+    assert compiled.loop._type_of.__wrapped__(text).digest != before
+
+
+@pytest.mark.parametrize("module", [compiled.kernels, curvature])
+def test_an_edited_kernel_is_compiled_again(module, monkeypatch):
+    source, name = (
+        inspect.getsource,
+        lambda: compiled.kernels.kernel.__wrapped__("hessian_keep").function.py_func.__qualname__,
+    )
+    before = name()
+    monkeypatch.setattr(inspect, "getsource", lambda m: source(m) + "#" * (m is module))
+    assert name() != before
+
+
+def test_loops_are_cached_apart():
+    """In a shared index, processes that compile at the same time would overwrite each other's entries."""
+    files = {compiled.driver(rule)._cache._cache_file._index_name for rule in (ml.heavy_ball(), ml.pid(), ml.pmg())}
+    assert len(files) == 3
 
 
 def test_drivers_come_from_the_disk_the_second_time():

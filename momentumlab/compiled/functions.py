@@ -4,6 +4,7 @@ import inspect
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
+from types import FunctionType
 from typing import Any
 
 from numba import float64, njit, types
@@ -78,7 +79,7 @@ def hessian(function: Callable, shape: tuple[int, ...]) -> Callable | None:
     inner = function if is_compiled(function) else njit(error_model="numpy", cache=_is_ours(function))(function)
 
     def written(x, h):
-        found = inner(x.reshape(shape))
+        found = inner(x.copy().reshape(shape))
         if found.shape != (x.size, x.size):
             raise ValueError("hess returned a matrix of another shape than (n, n)")
         h[:] = found.ravel()
@@ -90,7 +91,14 @@ def hessian(function: Callable, shape: tuple[int, ...]) -> Callable | None:
         return None
 
 
-def compile_cached(signature: Any, function: Callable, **options: Any) -> Callable:
+def compile_cached(signature: Any, function: Any, name: str = "", **options: Any) -> Callable:
+    """Compile for a signature, or load it from the disk; a name is that of a cache of its own.
+
+    In a shared one, processes that compile at the same time overwrite each other's entries.
+    """
+    if name:
+        function = FunctionType(function.__code__, function.__globals__, name)
+        function.__qualname__ = name
     try:
         return njit(signature, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # there is nowhere to write a cache

@@ -166,7 +166,7 @@ def kernel(name: str) -> Pointer:
     """A function of `curvature`, from the disk where it was compiled before."""
     sources = "".join(inspect.getsource(sys.modules[module]) for module in (__name__, curvature.__name__))
     plain = kernels()[name].py_func
-    named = FunctionType(plain.__code__, plain.__globals__, name)
-    named.__qualname__ = f"{name}_{hashlib.sha256(sources.encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256(sources.encode()).hexdigest()[:16]
     signature = KERNELS[len(inspect.signature(plain).parameters)]
-    return Pointer(compile_cached(signature, named, _nrt=name in ALLOCATING), signature)
+    compiled = compile_cached(signature, plain, f"{name}_{digest}", _nrt=name in ALLOCATING)
+    return Pointer(compiled, signature)

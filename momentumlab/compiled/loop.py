@@ -116,7 +116,7 @@ def _driver(kind: LoopType) -> Callable:
     arrays = (VECTOR, VECTOR, MATRIX, table, bounds, record, searching, curvature)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)  # of functions in a tuple
-        return compile_cached(int64(kind, functions, *arrays), _drive, nogil=True)
+        return compile_cached(int64(kind, functions, *arrays), _drive, f"_drive_{kind.digest}", nogil=True)
 
 
 class Loop:

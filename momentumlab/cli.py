@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__, rules
+from . import __version__, preconditioners, rules
 from .compare import compare
 from .explain import Explanation, explain
 from .files import replacing
@@ -22,6 +22,7 @@ from .minimize import as_method, minimize
 from .problems import COLLECTIONS, Problem, problem, problems
 from .result import Result, Status
 from .rule import Rule
+from .searches import SEARCHES
 
 DESCRIPTION = "Momentum methods for smooth optimisation."
 EXAMPLES = """\
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--json", action="store_true", help="print JSON")
         return added
 
-    listed = command("list", _list, "rules and problems, a line each")
+    listed = command("list", _list, "rules, problems, searches and preconditioners, a line each")
     listed.add_argument("--explain", metavar="NAME", help="one rule's equations, memory, hyperparameters and source")
 
     solve = command("solve", _solve, "one method on one problem")
@@ -93,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument(
             "--rule", nargs="+", action="append", metavar=("NAME", "VALUE"),
             help="a rule's name or path/to/file.py:name, then its hyperparameters, such as lr=0.01, and a search and "
-            + "preconditioner by name, such as search=armijo"
+            + "preconditioner by name, as they are by default, such as search=armijo"
             + "; repeat for more rules" * (added is race),
         )  # fmt: skip
         added.add_argument(
@@ -117,6 +118,10 @@ def _parser() -> argparse.ArgumentParser:
 # ------------------------------------------------------------------ commands
 
 
+def _head(function: Callable) -> str:
+    return (function.__doc__ or "").partition("\n")[0]
+
+
 def _list(arguments: argparse.Namespace) -> int:
     if arguments.explain is not None:
         explanation = _explained(arguments.explain)
@@ -124,7 +129,9 @@ def _list(arguments: argparse.Namespace) -> int:
         return 0
     listed = {
         "rules": {name: getattr(rules, name).doc for name in rules.__all__},
-        "problems": {name: (make.__doc__ or "").partition("\n")[0] for name, make in problems().items()},
+        "searches": {name: _head(make) for name, make in SEARCHES.items()},
+        "preconditioners": {name: _head(getattr(preconditioners, name)) for name in preconditioners.NAMES},
+        "problems": {name: _head(make) for name, make in problems().items()},
         "collections": {name: ", ".join(problems(name)) for name in COLLECTIONS},
     }
     if arguments.json:

@@ -37,7 +37,13 @@ def test_list(capsys):
     out = capsys.readouterr().out
     assert all(name in out for name in rules.__all__)
     assert main(["list", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"rules", "problems", "collections"}
+    assert set(json.loads(capsys.readouterr().out)) == {
+        "rules",
+        "searches",
+        "preconditioners",
+        "problems",
+        "collections",
+    }
 
 
 def test_solve(capsys):

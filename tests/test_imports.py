@@ -43,7 +43,10 @@ ROOMS = {
     "plots": {"problems", "profiles", "result"},
     "compare": {"errors", "method", "minimize", "problems", "profiles", "result", "rule"},
     "bench": {"compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "result", "rules"},
-    "cli": {"compare", "explain", "files", "load", "method", "minimize", "problems", "result", "rule", "rules"},
+    "cli": {
+        *("compare", "explain", "files", "load", "method", "minimize", "preconditioners", "problems"),
+        *("result", "rule", "rules", "searches"),
+    },
 }
 # Imports inside a function, which would otherwise run backwards or load something heavy.
 DEFERRED = {

@@ -1,9 +1,9 @@
 """How approximations of the Hessian are kept, applied and updated: plain functions, which Numba compiles too.
 
 Each kind keeps `rows`, as long as x, and `numbers`, and has functions of them: `start` fills them; `apply` and `solve`
-write Bv and B⁻¹v into `out`; `update` makes Bs = y, where y = g − last, and then last = g. An update follows an
-`apply` to its s, whose result it is given; `learn` is both, or as much of them as it takes. Pairs out of the range of
-doubles are skipped, so that B stays finite.
+write Bv and B⁻¹v into `out`; `update` makes Bs = y, where y = g − last, and then last = g (the Hessian, which is
+evaluated into `rows`, is modified there). An update follows an `apply` to its s, whose result it is given; `learn` is
+both, or as much of them as the update needs. Pairs out of the range of doubles are skipped, so that B stays finite.
 """
 
 from math import inf
@@ -259,7 +259,7 @@ def hessian_keep(rows, numbers, s, g, last, Bs):
 
 
 def hessian_shift(H, numbers, s, g, last, Bs):
-    """H + τI, the first of τ = 0, 10⁻³, ... (from past the least diagonal element) that Cholesky factors."""
+    """H + τI, where τ is 0, or 10⁻³ − min hᵢᵢ, and doubles, to at least 10⁻³, until Cholesky factors it."""
     least = np.min(np.diag(H))
     tau, last = 0.0 if least > 0.0 else 1e-3 - least, 0.0
     while tau < inf:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import trace
 from .errors import short
-from .hyper import arguments, is_real, number, range_of, shown
+from .hyper import RESERVED, arguments, is_real, number, range_of, shown
 from .preconditioner import loading
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def read_signature(step: Callable) -> tuple[str, list[Parameter], dict[str, Any]
     for p in after:
         if p.default is Parameter.empty:
             raise TypeError(f"hyperparameter {p.name} has no default")
-    if "x_next" in signature(step).parameters:
-        raise TypeError("x_next names where a rule went, for transforms; choose another name")
-    if "k" in signature(step).parameters:
-        raise TypeError("k is the iteration, which the body does not see; a hyperparameter's function may ask for it")
+    for p in parameters:
+        if p.name in RESERVED:
+            instead = "a hyperparameter's function may ask for it" if p.name == "k" else "choose another name"
+            raise TypeError(f"{p.name} is {RESERVED[p.name]}, not a hyperparameter or a slot; {instead}")
     return fixed[0].name, fixed[2:], {p.name: p.default for p in after}
 
 
@@ -111,7 +111,13 @@ def checked_values(r: "Rule", hyper: Mapping[str, Any]) -> dict[str, Any]:
 def describe(r: "Rule") -> str:
     """The rule's page: its paragraph, its hyperparameters with defaults and ranges, its memory, its transforms."""
     lines = [r.doc, "", "Hyperparameters", "---------------"]
-    lines += [f"{n} : {shown(v)}, {r.kinds[n]}, in {range_of(n)}" for n, v in r.hyper.items()]
+    search = r.default_search({})
+    found = lambda n: f"found by {search}, else " if n == "lr" and search else ""
+    lines += [f"{n} : {found(n)}{shown(v)}, {r.kinds[n]}, in {range_of(n)}" for n, v in r.hyper.items()]
+    if r.inputs:
+        by = r.preconditioner
+        default = f"{by}, {r.default_index(by)}, where no other is given" if by else "a preconditioner, to be given"
+        lines += ["", "Products", "--------", f"{', '.join(r.inputs)} : by {default}"]
     lines += ["", "Memory", "------"]
     lines += [f"{n} : starts as {s.value if isinstance(s, Start) else s}" for n, s in r.slots.items()] or ["none"]
     for t in (*r.before, *r.behind):
@@ -120,4 +126,6 @@ def describe(r: "Rule") -> str:
 
 
 def face(r: "Rule") -> Signature:
-    return Signature([Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in r.hyper.items()])
+    more = [*(["search"] if "lr" in r.hyper else []), *(["preconditioner", "index"] if r.inputs else [])]
+    takes = {**r.hyper, **dict.fromkeys(more)}
+    return Signature([Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in takes.items()])

@@ -14,6 +14,9 @@ from .errors import short
 
 BLOCK = 4096  # rows of hyperparameters that are computed together
 
+RESERVED = {"k": "the iteration", "x_next": "where a rule went", "step": "what a search finds"}
+"""Names that mean something beside every rule."""
+
 RANGES = {
     "lr": "[0, inf)",
     "beta": "[0, 1)",

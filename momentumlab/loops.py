@@ -61,8 +61,8 @@ def _afresh(rule) -> str:
     return "\n".join([*_head(rule, tape, body), _loop(body)])
 
 
-def _seen(rule) -> str:
-    """The gradient as the rule sees it, after its transforms."""
+def seen_lines(rule) -> str:
+    """The gradient as the rule sees it, after its transforms, as text."""
     tape, (x, g, *_), row = begun(rule)
     value = rule.seen(x, g, row)
     body = [*tape.lines_for([value.name]), f"seen[i] = {value.name}"]
@@ -84,14 +84,14 @@ def kept_of_pairs(rule, stored, index: str) -> list[str]:
 def _supply(rule, stored, index: str) -> str:
     """The products of a stored preconditioner, and its update, before a step.
 
-    Where the product with the last step is what the rule asks for, it serves the update too; else what is called here
-    by the name of update takes that product as well.
+    Where the rule asks for the product with the last step, the update uses it too; else `update` stands for the kernel
+    named `learn`, which takes that product itself.
     """
     if stored.reads_hessian:
         return "\n".join([HESSIAN, _products(rule)])
     kept, step = kept_of_pairs(rule, stored, index), rule.last_step
     s, Bs = f"a_{step}" if step else "s", "Bs" if "Bs" in kept else f"a_B{step}"
-    lines = [_seen(rule)] if rule.before else []
+    lines = [seen_lines(rule)] if rule.before else []
     lines += [] if step else [_loop(["s[i] = point[i] - old[0, i]"])]
     update = f"update(rows, numbers, {s}, {_gradient(rule)}, last, {Bs})"
     if "Bs" not in kept:
@@ -155,7 +155,9 @@ if verdict == RESTART:
 def _look_along(rule, search, stored) -> str:
     """A search's points, until one is accepted."""
     trial = _trial(rule) if search.own else _gradient_trial()
-    afresh = "\n".join([_afresh(rule), *([_products(rule)] if stored else [])]) if rule.slots else "pass"
+    afresh = "return NO_STEP"  # where there is nothing to forget
+    if rule.bare_rule.slots:
+        afresh = "\n".join([_afresh(rule), *([_products(rule)] if stored else [])])
     return LOOK_ALONG.format(
         trial=indent(trial, " " * 4),
         beyond=indent(BEYOND, " " * 8) if search.slopes else "",
@@ -171,11 +173,11 @@ def descend(rule, search=None, stored=None, index: str = "") -> str:
     and returns to Python where something is to be decided there: PAUSE at iteration `stop`, LOOK when the gradient is
     small, WILD when a number is not sane, FULL when history is, NO_STEP when the search gives up.
 
-    Vectors are flat. `counts` holds the iteration reached, rows of history, their stride, evaluations of the objective
-    and of the Hessian, and what may raise just now, at the indices of these names: 1 a trial, 2 the rule's own slices,
-    3 the Hessian, 0 the objective; and behind them the shape of x, for those slices. `values` holds f, and behind it
-    the evaluations before each row of history. Both are written as the loop goes, so that they are right also when
-    something raises.
+    Vectors are flat. `counts` holds, at K, ROWS, STRIDE, CALLS, HESSIANS and TRYING, the iteration, rows of history,
+    their stride, evaluations of the objective and of the Hessian, and what is running, should it raise (0 the
+    objective, 1 the same at a trial, 2 the rule's slices, 3 the Hessian); from SHAPE on, the shape of x, for those
+    slices. `values` holds f, and behind it the evaluations before each row of history. Both are written as the loop
+    goes, so that they are right also when something raises.
 
     The largest |gᵢ| is found among their bits (positive doubles are ordered as their bits are), which compilers
     vectorise and which shows inf and nan as well.

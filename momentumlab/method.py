@@ -85,6 +85,11 @@ class Method:
         """Whether it asks for the Hessian."""
         return self.stored is not None and self.stored.reads_hessian
 
+    @property
+    def may_take_hessian(self) -> bool:
+        """Whether it does, or an object of the user's may."""
+        return self.takes_hessian or self.foreign
+
     @cached_property
     def text(self) -> str:
         """The solver's loop around the rule, its search and its preconditioner, as it is compiled."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 MAXITER = 100_000
-ELSE = "or another preconditioner, such as bfgs()"
+ELSE = "take another preconditioner, such as bfgs()"
 
 
 def minimize(
@@ -48,7 +48,7 @@ def minimize(
 
     The method's rule is run from `x0` until the gradient where it evaluates it satisfies ‖∇f‖ ≤ `tol`.
     A function compiled by ``numba.njit`` runs in a compiled loop, any other in NumPy; both give the
-    same bits.
+    same bits, but for Hessians and dense solves, which LAPACK rounds.
 
     Parameters
     ----------
@@ -62,13 +62,13 @@ def minimize(
         found by `Backtracking`, or for `newton` by `Armijo`, unless the rule's step does not scale with the
         gradient, as Adam's: such a rule takes its default lr.
     args : tuple, optional
-        Further arguments of `fun` and `jac`.
+        Further arguments of `fun`, `jac` and `hess`.
     jac : callable, bool or str, optional
         The gradient, in the shape of x; True where `fun` returns ``(f, gradient)``; otherwise "2-point" (the
         default without a gradient), "3-point" or "cs" (complex step) differences.
     hess : callable, optional
         The Hessian ``hess(x, *args)``, over the components of x one after another; for methods that ask for it, such
-        as `newton`. A problem has its own.
+        as `newton`. A problem brings its own, where it has one.
     tol : float, optional
         Tolerance on the norm of the gradient; 0 runs to `maxiter`.
     norm : float, optional
@@ -113,7 +113,7 @@ def minimize(
     if not isinstance(norm, (int, float)) or norm not in (2, np.inf):
         raise ValueError(f"norm = {short(norm)}; it must be inf or 2")
     objective, x = _objective(fun, x0, method, jac, args, hess)
-    if hess is not None and not method.takes_hessian:
+    if hess is not None and not method.may_take_hessian:
         warnings.warn(f"{method} does not use Hessian information (hess)", RuntimeWarning, stacklevel=2)
     report = _reporter(callback) if callback is not None else None
     size = _euclidean if norm == 2 else _largest
@@ -155,7 +155,7 @@ def minimize(
                 break
             reported = step.k
         else:
-            status = Status.NO_STEP
+            status = Status.CONVERGED if last is not None and size(last.jac) <= tol else Status.NO_STEP
     except KeyboardInterrupt:
         if last is None:
             raise
@@ -242,10 +242,12 @@ def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step
     k, step, hunt = 0, method.search.first if method.search else 0.0, fresh_hunt()
     f, g = objective(x)
     slots: Sequence[np.ndarray] = method.start(x, g, step)
-    supply = Supply(objective, method, x, g) if method.rule.inputs else None
+    supply = None
     while True:
         memory = dict(zip(method.rule.slots, slots, strict=True))
         yield Evaluated(k, x, f, g, memory, memory.get("x", x), step)
+        if method.rule.inputs and supply is None:
+            supply = Supply(objective, method, x, g)
         k += 1
         products = supply(x, g, slots, k) if supply else ()
         if method.search is None:
@@ -299,7 +301,7 @@ def _hunted(
             verdict = search.judge(search.settings, hunt, f, found, ahead, beyond, moved)
         if verdict == ACCEPT:
             break
-        if verdict == FAIL:
+        if verdict == FAIL or (verdict == RESTART and not method.bound_rule.slots):
             return None
         if verdict == RESTART:
             slots = method.afresh(x, g, slots, k, step)
@@ -315,7 +317,8 @@ class Supply:
 
     def __init__(self, objective: Objective, method: Method, x: np.ndarray, g: np.ndarray) -> None:
         self.method, self.rule = method, method.rule
-        started = method.preconditioner.start(objective, x)
+        self.given = np.copy if method.foreign else lambda v: v  # what is a user's to write to
+        started = method.preconditioner.start(objective, self.given(x))
         self.running = method.preconditioner if started is None else started
         for needed in ("update", *{"apply" if name[0] == "B" else "solve" for name in self.rule.inputs}):
             if not callable(getattr(self.running, needed, None)):
@@ -328,7 +331,7 @@ class Supply:
         s = dict(zip(self.rule.slots, slots, strict=True))[step] if step else x - self.x
         lagged = self.products(x, g, slots, k) if self.method.index != "current" else ()
         if k > 1:
-            self.running.update(x, s, seen - self.g)
+            self.running.update(self.given(x), self.given(s), seen - self.g)
         self.x, self.g = x, seen
         return lagged or self.products(x, g, slots, k)
 
@@ -336,7 +339,7 @@ class Supply:
         """The products with what is known."""
         vectors = {"g": self.rule.seen(x, g, self.method.row(k)), **dict(zip(self.rule.slots, slots, strict=True))}
         does = {"B": self.running.apply, "H": getattr(self.running, "solve", None)}
-        return tuple(self._vector(does[name[0]](vectors[name[1:]]), x) for name in self.rule.inputs)
+        return tuple(self._vector(does[name[0]](self.given(vectors[name[1:]])), x) for name in self.rule.inputs)
 
     def _vector(self, product: Any, x: np.ndarray) -> np.ndarray:
         return vector(product, x.shape, f"the preconditioner {self.method.preconditioner!r}")
@@ -379,7 +382,7 @@ def _objective(
     if x0 is None:
         raise TypeError("x0 is missing; only problems have a start of their own")
     if method.takes_hessian and hess is None:
-        raise TypeError(f"{method} asks for the Hessian: give hess=..., a function of x; {ELSE}")
+        raise TypeError(f"{method} asks for the Hessian: give hess=..., a function of x, or {ELSE}")
     x = start(x0)
     objective = Objective(fun, jac, args, x.shape, hess=hess)
     objective.check_bounds()
@@ -481,7 +484,8 @@ def scipy_method(
     for name, given in (("constraints", constraints), ("bounds", bounds)):
         if given is not None and not (isinstance(given, (tuple, list)) and len(given) == 0):
             warn(f"Method {method} cannot handle {name}.")
-    if hessp is not None or (hess is not None and not (method.takes_hessian and callable(hess))):
+    takes = method.may_take_hessian and callable(hess)
+    if hessp is not None or (hess is not None and not takes):
         warn(f"Method {method} does not use Hessian information (hess, hessp).")
     known = ("tol", "norm", "maxiter", "history", "time_limit")
     if strange := sorted(set(options) - set(known)):
@@ -496,7 +500,7 @@ def scipy_method(
         method,
         args=args,
         jac=jac or None,
-        hess=hess if method.takes_hessian and callable(hess) else None,
+        hess=hess if takes else None,
         callback=callback,
         **{n: v for n, v in options.items() if n in known},
     )

@@ -29,11 +29,12 @@ class Objective:
         The gradient ``jac(x, *args)``; True where `fun` returns ``(f, g)``; otherwise a difference scheme,
         "2-point" (also for None), "3-point" or "cs".
     args : tuple
-        Further arguments of `fun` and `jac`.
+        Further arguments of `fun`, `jac` and `hess`.
     shape : tuple of int
         Of x.
     native : callable or None
-        ``f(x, g)`` of flat vectors for the compiled loop; found where everything is compiled and there are no `args`.
+        ``f(x, g)`` of flat vectors for the compiled loop, where `hess` may be compiled too; otherwise found where all
+        functions are compiled and there are no `args`.
     hess : callable or None
         The Hessian ``hess(x, *args)``, a matrix over the components of x one after another.
 
@@ -58,7 +59,7 @@ class Objective:
         if hess is not None and not callable(hess):
             raise TypeError(f"hess = {short(hess)} is not callable; give a function of x that returns the Hessian")
         self.nfev = self.njev = self.nhev = 0
-        self.native = native
+        self.native, self._compiles = native, native is not None
         self._fun, self._jac, self._hess = fun, jac, hess
         self._both: Callable | None = None  # of x, where f and its gradient come together
         self._apart: Callable = self._separate  # of x and f, where they do not
@@ -93,10 +94,13 @@ class Objective:
 
     @cached_property
     def native_hess(self) -> Callable | None:
-        """The Hessian for the compiled loop, which writes it into a flat vector; None where it cannot be compiled."""
+        """The Hessian for the compiled loop, which writes it into a flat vector; None where it is not compiled."""
         from . import compiled
 
-        return compiled.hessian(self._hess, self.shape) if self._hess and not self.args else None
+        hess = self._hess
+        if hess is None or self.args or not (self._compiles or is_compiled(hess)):
+            return None
+        return compiled.hessian(hess, self.shape)
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """(f, g) at x; an exception leaves with x attached."""
@@ -137,7 +141,7 @@ class Objective:
 
     def check_bounds(self) -> None:
         """Refuse a compiled function that reaches beyond x, which compiled code would not notice."""
-        for function in (self._fun, self._jac):
+        for function in (self._fun, self._jac, self._hess):
             if self.native is not None and math.prod(self.shape) <= 1000 and is_compiled(function):
                 _check_bounds(function, self.shape)
 
@@ -188,7 +192,7 @@ class Objective:
         return (self._value(ahead) - self._value(behind)) / (ahead[i] - behind[i])
 
 
-def is_compiled(function: Callable) -> bool:
+def is_compiled(function: object) -> bool:
     """Whether a function came out of numba.njit."""
     return hasattr(function, "py_func") and hasattr(function, "nopython_signatures")
 
@@ -248,8 +252,9 @@ def vector(value: Any, shape: tuple[int, ...], source: str) -> np.ndarray:
     try:
         reals = _reals(value)
     except TypeError:
-        raise TypeError(f"{source} returned {short(value)}; it must return {n} real number{'s' * (n > 1)}") from None
-    if reals.size != n or (len(shape) > 1 and reals.shape != shape):
+        what = f"an array of real numbers of shape {shape}" if len(shape) > 1 else f"{n} real number{'s' * (n > 1)}"
+        raise TypeError(f"{source} returned {short(value)}; it must return {what}") from None
+    if reals.size != n or (len(shape) > 1 and n > 1 and reals.shape != shape):
         has = f"; x has {_extent(shape)}, so it" if source != "hess" else ", but it"
         raise ValueError(f"{source} returned shape {reals.shape}{has} must be {shape}")
     return reals.reshape(shape)

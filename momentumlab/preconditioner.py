@@ -16,8 +16,8 @@ import numpy as np
 
 from . import curvature
 from .errors import short
-from .hyper import number, resolve
-from .trace import check_pointwise
+from .hyper import arguments, number, resolve
+from .trace import check_diagonal
 
 if TYPE_CHECKING:
     from .rule import Rule
@@ -30,9 +30,10 @@ class Preconditioner(Protocol):
     """The protocol: an object of your own with these methods may stand where one of ours does."""
 
     def start(self, problem: Any, x: np.ndarray) -> Any:
-        """Begin a run, from its function (with `fun`, `grad` and `hess`) and first point.
+        """Begin a run, from its function (with `fun`, `grad` and, where there is one, `hess`) and first point.
 
-        What it returns has the other methods; None is the object itself, which then forgets what it knew.
+        Return an object with the other methods, or None for this one, which then forgets earlier runs. Vectors have
+        the shape of x; hess(x) is n × n, over its components one after another.
         """
 
     def apply(self, v: np.ndarray) -> np.ndarray:
@@ -42,7 +43,7 @@ class Preconditioner(Protocol):
         """B⁻¹·v; only for rules that ask for it."""
 
     def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
-        """Learn from a step s to x, over which the gradient changed by y."""
+        """Learn from a step s to x, over which the gradient changed by y; once a step, from the second on."""
 
 
 # ------------------------------------------------------------------ pointwise
@@ -141,9 +142,14 @@ def preconditioner(step: Callable) -> Pointwise:
         raise TypeError(f"{owner}: B and every hyperparameter need a default")
     hyper = {p.name: p.default for p in after}
     values = {n: v if callable(v) else number(owner, n, v) for n, v in hyper.items()}
+    known = ("s", "y", "B", *values)
+    for name, value in values.items():
+        if strange := [a for a in (arguments(value) if callable(value) else ()) if a not in known]:
+            asks = f"{owner}: the function given for {name} asks for {strange[0]!r}"
+            raise TypeError(f"{asks}; it may ask for {', '.join(known)}")
     try:
         if not loading(step):
-            check_pointwise(step, ("s", "y", "B"), hyper)
+            check_diagonal(step, ("s", "y", "B"), hyper)
     except Exception as error:
         raise TypeError(f"{owner} cannot be written down: {error}") from error
     return Pointwise(step, step.__name__, number(owner, "B", fixed[2].default), tuple(values.items()))
@@ -290,9 +296,6 @@ class Operator:
 
     def apply(self, v: np.ndarray) -> np.ndarray:
         return self.operator.matvec(v.ravel()).reshape(v.shape)
-
-    def solve(self, v: np.ndarray) -> np.ndarray:
-        raise TypeError("a LinearOperator gives B·v; B⁻¹·v takes an object with a method solve")
 
     def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
         """It stays what it is."""

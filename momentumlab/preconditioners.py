@@ -6,6 +6,7 @@ curvature, which would make B indefinite: "skip" leaves B as it is where sᵀy �
 """
 
 from math import inf
+from numbers import Integral
 from typing import Any
 
 from . import curvature as arrays
@@ -27,6 +28,8 @@ MODIFIED = {None: "hessian_keep", "shift": "hessian_shift", "abs": "hessian_abs"
 def bfgs(curvature: str = "skip") -> Stored:
     """Broyden, Fletcher, Goldfarb & Shanno (1970): B⁺ = B − Bs(Bs)ᵀ/sᵀBs + yyᵀ/yᵀs, from B = I.
 
+    It starts again from I where sᵀBs exceeds sᵀy by fourteen digits, which would leave none of B's.
+
     Parameters
     ----------
     curvature : str
@@ -35,7 +38,7 @@ def bfgs(curvature: str = "skip") -> Stored:
     Returns
     -------
     Stored
-        For up to 10 000 variables; one pass over the matrix an iteration.
+        For up to 10 000 variables. A product takes one pass over the matrix; `newton` solves with it, in O(n³).
 
     Raises
     ------
@@ -91,7 +94,8 @@ def dfp(curvature: str = "skip") -> Stored:
 def sr1() -> Stored:
     """Symmetric rank one: B⁺ = B + rrᵀ/rᵀs, r = y − Bs, from B = I; B may become indefinite.
 
-    Pairs with |rᵀs| < 10⁻⁸‖r‖‖s‖ are skipped.
+    Pairs with |rᵀs| < 10⁻⁸‖r‖‖s‖ are skipped. Where B is indefinite, a step of `newton` may climb; no search accepts
+    it then, and the run ends.
 
     Returns
     -------
@@ -113,6 +117,8 @@ def sr1() -> Stored:
 
 def lbfgs(memory: int = 5, curvature: str = "skip") -> Stored:
     """BFGS from the last few pairs, starting from γI, γ = yᵀy/sᵀy of the newest: O(memory · n) work and storage.
+
+    Where steps have become dependent, to rounding, the oldest pairs are let go.
 
     Parameters
     ----------
@@ -140,7 +146,7 @@ def lbfgs(memory: int = 5, curvature: str = "skip") -> Stored:
     >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.lbfgs(memory=3))).success
     True
     """
-    if not isinstance(memory, int) or isinstance(memory, bool) or memory < 1:
+    if not isinstance(memory, Integral) or isinstance(memory, bool) or memory < 1:
         raise ValueError(f"lbfgs: memory = {short(memory)}; it must be a whole number, 1 or larger")
     damped = _damped("lbfgs", curvature)
     return Stored(
@@ -148,7 +154,7 @@ def lbfgs(memory: int = 5, curvature: str = "skip") -> Stored:
         "compact",
         "compact_update",
         (damped,),
-        memory,
+        int(memory),
         f"memory={memory}" + ", curvature='damp'" * bool(damped),
     )
 
@@ -161,8 +167,9 @@ def hessian(modify: str | None = "shift") -> Stored:
     Parameters
     ----------
     modify : str or None
-        "shift" adds τI, the first of 0, 10⁻³, 2·10⁻³, ... (from past the least diagonal element) with which Cholesky's
-        factorisation succeeds; "abs" takes eigenvalues by their absolute values (saddle-free); None leaves it.
+        "shift" adds τI, where τ is 0, or 10⁻³ − min hᵢᵢ if a diagonal element is not positive, and then doubles, to at
+        least 10⁻³, until Cholesky's factorisation succeeds; "abs" (saddle-free) takes eigenvalues by their absolute
+        values, and at least 10⁻⁸ max(1, |λ|ₘₐₓ); None leaves it.
 
     Returns
     -------
@@ -184,7 +191,7 @@ def hessian(modify: str | None = "shift") -> Stored:
     >>> ml.minimize("beale", method=ml.newton(preconditioner=ml.hessian(modify="abs"))).nit
     7
     """
-    if modify not in MODIFIED:
+    if modify not in tuple(MODIFIED):
         raise ValueError(f"hessian: modify = {short(modify)}; it must be 'shift', 'abs' or None")
     return Stored("hessian", "hessian", MODIFIED[modify], shown="" if modify == "shift" else f"modify={modify!r}")
 
@@ -195,7 +202,7 @@ def _dense(name: str, kind: int, curvature: str) -> Stored:
 
 
 def _damped(name: str, curvature: str) -> float:
-    if curvature not in DAMPED:
+    if curvature not in tuple(DAMPED):
         raise ValueError(f"{name}: curvature = {short(curvature)}; it must be 'skip' or 'damp'")
     return DAMPED[curvature]
 
@@ -234,6 +241,8 @@ def diagonal(bounds: Bounds = BOUNDS) -> Pointwise:
 
 def quasi_cauchy(bounds: Bounds = BOUNDS, curvature: str = "skip") -> Pointwise:
     """The diagonal nearest to B with sᵀB⁺s = sᵀy: B⁺ = B + (sᵀy − sᵀBs)/Σsᵢ⁴ · s², clipped to the bounds; from B = 1.
+
+    Where it is clipped it gives up sᵀB⁺s = sᵀy.
 
     Parameters
     ----------
@@ -326,7 +335,7 @@ def bb2(bounds: Bounds = BOUNDS, curvature: str = "skip") -> Pointwise:
 
 
 def identity() -> Pointwise:
-    """B = I: `pmg` is then heavy ball of momentum β − k_d.
+    """B = I: `pmg` is then heavy ball of momentum β − k_d, for k_d from 0 to 2β, beyond which its safeguard acts.
 
     Returns
     -------
@@ -428,7 +437,7 @@ def as_preconditioner(owner: str, given: Any) -> Any:
         return globals()[given]()
     if any(given is globals()[name] for name in NAMES):
         return given()
-    if callable(getattr(given, "start", None)):
+    if callable(getattr(given, "start", None)) and not isinstance(given, type):
         return given
     if callable(getattr(given, "matvec", None)) and hasattr(given, "shape"):
         return Operator(given)

@@ -35,7 +35,8 @@ class Status(IntEnum):
 SENTENCES = {
     Status.CONVERGED: "The gradient is within the tolerance.",
     Status.ITERATION_LIMIT: "The iteration limit was reached.",
-    Status.NO_STEP: "The search found no step size that decreases the objective; is the gradient right?",
+    Status.NO_STEP: "The search found no step size that decreases the objective; "
+    "is the gradient right, and the rule's step one of descent?",
     Status.NONFINITE: "The objective or its gradient became inf or nan; the last finite point is kept.",
     Status.DIVERGED: "The objective left all bounds: lr is too large, or there is no minimum.",
     Status.TIME_LIMIT: "The time limit was reached.",

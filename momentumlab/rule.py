@@ -39,9 +39,9 @@ from .declare import (
     read_signature,
 )
 from .errors import short, unknown
-from .hyper import BLOCK, arguments, number, range_of, resolve, shown
+from .hyper import BLOCK, RESERVED, arguments, number, range_of, resolve, shown
 from .method import Method
-from .preconditioner import Pointwise, Stored, Supplied
+from .preconditioner import Operator, Pointwise, Stored, Supplied
 from .preconditioners import as_preconditioner
 from .searches import Armijo, Backtracking, Search, as_search
 from .transform import Transform
@@ -194,7 +194,9 @@ class Rule:
 
     @cached_property
     def straight(self) -> bool:
-        """Whether the step is lr times a direction that does not depend on lr."""
+        """Whether the step is lr times a direction, made of the gradient alone."""
+        if self.bare_rule.slots:
+            return False
         x, g, *rest = self._anything
         with np.errstate(all="ignore"):
             none, once, twice = (self.advance(x, g, rest, self.row(1, lr=lr))[0] - x for lr in (0.0, 1.0, 2.0))
@@ -250,7 +252,7 @@ class Rule:
     def _read(self) -> frozenset[str]:
         """The hyperparameters that a step reads, whatever they are functions of."""
         plain = replace(self, hyper=dict.fromkeys(self.hyper, 0.0))
-        return frozenset(re.findall(r"\bh_(\w+)", loops.step_lines(plain)))
+        return frozenset(re.findall(r"\bh_(\w+)", loops.step_lines(plain) + loops.seen_lines(plain)))
 
     # -------------------------------------------------------------- rules made from it
 
@@ -296,8 +298,8 @@ class Rule:
         return check(self._derived("having", hyper, hyper=values, tuning={}, chosen=self.chosen | set(hyper)))
 
     def _check_names(self, hyper: Mapping[str, Any]) -> None:
-        if taken := [n for n in hyper if n in ("k", "x", "x_next", *self.vectors)]:
-            what = "the iteration" if taken[0] == "k" else "a vector"
+        if taken := [n for n in hyper if n in {"x", *RESERVED, *self.vectors}]:
+            what = RESERVED.get(taken[0], "a vector")
             raise TypeError(f"{self.name}: {taken[0]} is {what}, not a hyperparameter; it has {self.ranges}")
         merged = {**self.hyper, **hyper}
         used, left = set(), set(self._read)
@@ -404,9 +406,9 @@ class Rule:
     ) -> Method:
         """Bind hyperparameters: numbers, or functions of k and of each other.
 
-        `search` finds the step size where lr is not given; `preconditioner` supplies the products that a rule asks for,
-        from pairs up to the step before (`index` "lagged", by default where B multiplies) or up to this one ("current",
-        where the gradient is multiplied with its inverse).
+        `search` finds the step size where lr is not given. `preconditioner` supplies the products that a rule asks for,
+        before it learns the newest pair, xₖ − xₖ₋₁ and gₖ − gₖ₋₁ (`index` "lagged", by default where B multiplies), or
+        after ("current", where its inverse does).
         """
         if scipys:  # scipy.optimize.minimize(..., method=heavy_ball): the protocol of a Method
             if not callable(scipys[0]):
@@ -432,6 +434,9 @@ class Rule:
             needs = f"{self.name} asks for {', '.join(self.inputs)}, which a preconditioner supplies"
             raise TypeError(f"{needs}: give one, as in {self.name}(preconditioner=bfgs())")
         by = self.preconditioner if given is None else as_preconditioner(self.name, given)
+        if isinstance(by, Operator) and self._inverts:
+            what = "a LinearOperator gives B·v; B⁻¹·v takes an object with a method solve"
+            raise TypeError(f"{self.name}: preconditioner = {short(given)}; {what}")
         if index not in (None, "lagged", "current"):
             raise ValueError(f"{self.name}: index = {short(index)}; it must be 'lagged' or 'current'")
         if index == "lagged" and isinstance(by, Stored) and by.reads_hessian:
@@ -453,8 +458,8 @@ class Rule:
             why = "its step is not proportional to lr and the gradient, so no plain gradient step finds its lr"
             raise TypeError(f"{self.name}: {why}; take Armijo(), which tries the rule's own steps")
         if search.slopes and not self.straight:
-            why = f"{type(search).__name__}() takes rules that step straight along a direction of descent"
-            raise TypeError(f"{self.name}: {why}; it has momentum, so take Armijo() or Backtracking()")
+            why = f"{type(search).__name__}() takes rules whose step is lr times a direction made of the gradient alone"
+            raise TypeError(f"{self.name}: {why}; take Armijo(), which tries the rule's own steps")
         return search
 
     @property

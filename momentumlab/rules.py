@@ -208,7 +208,7 @@ def kd_from_damping(lr: float, zeta: float) -> float:
 
 @rule(preconditioner=hessian())
 def newton(x, g, Hg, /, lr=1.0):
-    """Newton's method, damped where no lr is given: x⁺ = x − αHg, H the inverse of the Hessian, or of a B like it."""
+    """Newton's method, damped where no lr is given: x⁺ = x − αHg, H = B⁻¹, where B is the Hessian or stands for it."""
     return x - lr * Hg
 
 
@@ -222,14 +222,14 @@ def shrinkage(v, Bv, beta, kd, eta_max):
 def pmg(
     x, g, Bv, v=0.0, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta, eta_max=lambda beta: beta, shrink=shrinkage
 ):
-    """Zhang & Yu, preconditioned momentum: v⁺ = c(βv − k_d Bv) − αg, x⁺ = x + v⁺; c keeps the momentum within η‖v‖."""
+    """Zhang & Yu, preconditioned momentum: v⁺ = c(βv − k_d Bv) − αg, x⁺ = x + v⁺; c keeps ‖βv − k_d Bv‖ ≤ η‖v‖."""
     v = shrink * (beta * v - kd * Bv) - lr * g
     return x + v, v
 
 
 @rule(preconditioner=bfgs())
 def pmg_outside(x, g, Bs, w=0.0, s=0.0, /, lr=0.01, beta=0.9, kd=lambda lr, beta: lr * beta):
-    """PMG whose curvature stays out of the momentum: w⁺ = βw − αg, x⁺ = x + s⁺, s⁺ = w⁺ − k_d Bs."""
+    """PMG whose curvature stays out of the momentum, unsafeguarded: w⁺ = βw − αg, x⁺ = x + s⁺, s⁺ = w⁺ − k_d Bs."""
     w = beta * w - lr * g
     s = w - kd * Bs
     return x + s, w, s

@@ -32,7 +32,7 @@ MOST = 60  # points tried
 
 
 def begin(settings, hunt):
-    """The first α of an iteration: the smaller of the first of all, and of `grow` times the last."""
+    """The first α of an iteration: `grow` times the last one, but at most `first`."""
     hunt[LAST] = hunt[STEP]
     hunt[STEP] = min(settings[FIRST], settings[GROW] * hunt[STEP])
     hunt[BEGAN] = hunt[STEP]
@@ -45,9 +45,9 @@ def slack(f):
 
 
 def passes(hunt, f, found, bound):
-    """PASSES, or MISSES, or where a step shortened a millionfold at once is within rounding of it, DOUBTFUL.
+    """PASSES where `found` is within the bound, up to rounding; else MISSES.
 
-    As along a gradient that is wrong.
+    DOUBTFUL where it passes by rounding alone after α shrank a millionfold, as it does along a wrong gradient.
     """
     if not found <= bound + slack(f):
         return MISSES
@@ -102,7 +102,7 @@ def judge_wolfe(settings, hunt, f, found, ahead, beyond, moved):
     if not moved:
         hunt[STEP], hunt[TRIES] = 2.0 * alpha, tries + 1.0
         return TRY
-    decreases = passes(hunt, f, found, f + settings[C1] * ahead) == PASSES
+    decreases = abs(slope) < inf and passes(hunt, f, found, f + settings[C1] * ahead) == PASSES
     if decreases and (abs(slope) <= -settings[C2] * first or hunt[SETTLED]):
         return ACCEPT
     hunt[TRIES] = tries + 1.0
@@ -138,7 +138,7 @@ def judge_exact(settings, hunt, f, found, ahead, beyond, moved):
     """gᵀp = 0 at the end: the slope is a straight line in α, which two slopes give."""
     if hunt[TRIES]:
         level = abs(beyond) <= 1e-3 * abs(ahead) or abs(found - f - 0.5 * ahead) <= slack(f)
-        return ACCEPT if level else FAIL
+        return ACCEPT if moved and level else FAIL
     if not (ahead < 0.0 and ahead < beyond):
         return FAIL
     hunt[TRIES] = 1.0
@@ -235,7 +235,7 @@ class Armijo:
 
 @dataclass(frozen=True)
 class Wolfe:
-    """The strong Wolfe conditions, for rules that step straight along a direction of descent.
+    """The strong Wolfe conditions, for rules that step straight along a direction made of the gradient alone.
 
     f(x + αp) ≤ f(x) + c₁α gᵀp, and |∇f(x + αp)ᵀp| ≤ c₂|gᵀp|, which keeps sᵀy positive. With `newton` and a
     preconditioner such as `bfgs` it is the quasi-Newton method.
@@ -271,7 +271,10 @@ class Wolfe:
     grow: float = inf
     judge: ClassVar[Callable] = staticmethod(judge_wolfe)
     own, slopes = True, True
-    lacking = "The search found no step size that meets the Wolfe conditions; is the gradient right, and f bounded?"
+    lacking = (
+        "The search found no step size that meets the Wolfe conditions; "
+        "is the gradient right, the step one of descent, and f bounded below?"
+    )
 
     def __post_init__(self) -> None:
         _check(self, first=(0, inf), c1=(0, 1), c2=(self.c1, 1), grow=(0, None))
@@ -285,8 +288,8 @@ class Wolfe:
 class Exact:
     """The minimiser along the rule's direction of a quadratic f, from the slopes at two points.
 
-    It takes rules that step straight along a direction of descent, and ends the run where f turns out not to be
-    quadratic there.
+    It takes rules that step straight along a direction made of the gradient alone, and ends the run where f turns out
+    not to be quadratic there.
 
     Parameters
     ----------
@@ -330,7 +333,7 @@ def _check(search: Search, **ranges: tuple[float, float | None]) -> None:
     """Every number inside its open range; one without an upper end may be infinite."""
     for name, (low, high) in ranges.items():
         value = getattr(search, name)
-        infinite = high is None and value == inf
+        infinite = high is None and isinstance(value, float) and value == inf
         if not infinite and not (is_real(value) and low < value < (inf if high is None else high)):
             shown = f"({low:g}, {'∞' if high in (None, inf) else f'{high:g}'}{']' if high is None else ')'}"
             raise ValueError(f"{type(search).__name__}: {name} = {short(value)}; it must be a number in {shown}")

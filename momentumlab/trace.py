@@ -1,4 +1,4 @@
-"""A rule written down: one walk through it gives straight lines of assignments, and the loops are texts around them.
+"""A rule written down: one walk through it gives straight lines of assignments, which `loops` puts loops around.
 
 What depends on hyperparameters alone (1 - beta) is found to be so and stands before the loop over
 coordinates, in double precision, as NumPy and torch treat a Python number beside a float32 array; so
@@ -44,7 +44,7 @@ class Tape:
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
-        self.head: list[tuple[str, str, str]] = []  # name, text, the loop over coordinates that it takes: LOOPS
+        self.head: list[tuple[str, str, str]] = []  # name, text, the loop that it takes: SUM, MEANS or none
         self.body: dict[str, str] = {}
 
     def note(self, template: str, *operands: object, truth: bool = False) -> "Unknown":
@@ -262,10 +262,13 @@ def walk(rule) -> tuple[Tape, list[str]]:
     """The lines of one step of a rule, and the names of its results: the new point, then the slots."""
     tape, (x, g, *rest), row = begun(rule)
     results = rule.advance(x, g, rest, row)
-    for result in results:
-        if not isinstance(result, Unknown) or not result.elementwise or result.truth:
-            raise Unwritable(f"it returns {short(result)}, which is not a vector of numbers")
-    return tape, [result.name for result in results]
+    return tape, [_vector(result).name for result in results]
+
+
+def _vector(result: object) -> Unknown:
+    if not isinstance(result, Unknown) or not result.elementwise or result.truth:
+        raise Unwritable(f"it returns {short(result)}, which is not a vector of numbers")
+    return result
 
 
 def last_step(rule) -> str | None:
@@ -275,9 +278,15 @@ def last_step(rule) -> str | None:
     return next((n for n, texts in zip(rule.slots, sums, strict=True) if tape.body.get(moved) in texts), None)
 
 
-def check_pointwise(step: Callable, vectors: Iterable[str], hyper: Iterable[str]) -> None:
-    """Refuse a body that sums over coordinates: it must act on each alone."""
+def check_diagonal(step: Callable, vectors: Iterable[str], hyper: Iterable[str]) -> None:
+    """Refuse a body that is not a function of each coordinate alone."""
+    _vector(check_pointwise(step, vectors, hyper))
+
+
+def check_pointwise(step: Callable, vectors: Iterable[str], hyper: Iterable[str]) -> object:
+    """What a body returns; refused where it sums over coordinates: it must act on each alone."""
     tape = Tape()
-    step(*(Unknown(tape, f"e_{n}", True) for n in vectors), *(Unknown(tape, f"h_{n}", False) for n in hyper))
+    result = step(*(Unknown(tape, f"e_{n}", True) for n in vectors), *(Unknown(tape, f"h_{n}", False) for n in hyper))
     if any(loop for _, _, loop in tape.head):
         raise Unwritable("its body takes dot, norm or slice_mean: that belongs to a measured hyperparameter")
+    return result

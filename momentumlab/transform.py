@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any
 
 from .errors import short
-from .hyper import number, resolve, shown
+from .hyper import RESERVED, number, resolve, shown
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,7 +72,7 @@ def transform(step: Callable) -> Transform:
         raise TypeError(f"{takes}; they must be x, g or x, x_next")
     plain = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     for p in parameters[2:]:
-        if p.kind not in plain or p.name in ("k", "g", "x_next"):
+        if p.kind not in plain or p.name in {"g", *RESERVED}:
             raise TypeError(f"transform {step.__name__}: {p} is not a hyperparameter that it may have")
     defaults = {p.name: p.default for p in parameters[2:] if p.default is not Parameter.empty}
     hyper = {n: v if callable(v) else number(f"transform {step.__name__}", n, v) for n, v in defaults.items()}

@@ -37,11 +37,12 @@ STORED = {
     "pmg by bfgs": ml.pmg,
     "pmg by dfp, current": partial(ml.pmg, preconditioner=ml.dfp(curvature="damp"), index="current"),
     "pmg by sr1 after l2": partial(ml.pmg.after(ml.l2), preconditioner=ml.sr1()),
-    "pmg by lbfgs": partial(ml.pmg, preconditioner=ml.lbfgs(memory=3)),
+    "pmg by lbfgs": partial(ml.pmg, preconditioner=ml.lbfgs(memory=8)),
     "pmg by lbfgs, current": partial(ml.pmg, preconditioner=ml.lbfgs(curvature="damp"), index="current"),
     "pmg_outside": ml.pmg_outside,
     "newton by lbfgs": partial(ml.newton, preconditioner=ml.lbfgs()),
     "nesterov under Armijo": partial(ml.nesterov, search=ml.Armijo()),
+    "pmg_outside under Armijo": partial(ml.pmg_outside, search=ml.Armijo()),  # restarts: the product is asked for again
 }
 ELEMENTWISE = {name: SUPPLIED.get(name, getattr(rules, name)) for name in rules.__all__ if name != "pmg"} | COMPOSED
 

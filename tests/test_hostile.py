@@ -236,6 +236,19 @@ def test_layouts_do_not_matter(x0):
     assert np.array_equal(a.x, b.x)
 
 
+@numba.njit
+def shelf(x, g):
+    """Finite at −∞ too."""
+    g[:] = 2.0 if x[0] > -1 else 0.0
+    return -1.0 if x[0] < -1 else 0.0
+
+
+@pytest.mark.parametrize("f", [shelf, shelf.py_func], ids=["compiled", "NumPy"])
+def test_an_infinite_point_is_no_minimiser(f):
+    r = ml.minimize(f, [0.0], ml.gradient_descent(lr=1e308))
+    assert (r.status, r.nit, r.x.tolist()) == (ml.Status.NONFINITE, 0, [0.0])
+
+
 @pytest.mark.parametrize("method", [ml.heavy_ball(), ml.adam(), ml.rsgdm(lr=0.1)])
 def test_late_nan_is_not_success(method):
     """A gradient that is fine once and nan when the success is confirmed."""

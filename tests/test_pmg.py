@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import momentumlab as ml
+from momentumlab.rules import shrinkage
 
 FUNCTIONS = ["stiff_quadratic", "beale", "cosine_wells", "mccormick"]
 L = [100.0, 200.0, 8.0, 4.0]  # of the tables of reference
@@ -244,6 +245,13 @@ def test_energy_decreases_as_theorem_c_says(wave, by, index, eta, fraction, kd):
             break
         slopes.append(step.jac @ step.jac)
     assert min(slopes) <= (1 + eta) ** 2 * (f0 - least) / (lr * lr * sigma * steps) + 1e-12
+
+
+@pytest.mark.parametrize(("excess", "kept"), [(0.0, 1.0), (1e-16, 1.0), (1e-13, 1 - 2e-13), (1e-4, 0.5 / 0.5001)])
+def test_the_safeguard_holds_to_the_last_digits(excess, kept):
+    """‖βv − k_d Bv‖ = ½ + excess, and η‖v‖ = ½."""
+    v = np.array([0.6, 0.8])
+    assert shrinkage(v, -excess * v, 0.5, 1.0, 0.5) == pytest.approx(kept, rel=1e-15)
 
 
 def test_the_step_condition_of_theorem_c_is_sharp():

@@ -4,11 +4,13 @@ import math
 import pickle
 from itertools import pairwise
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
+from scipy.optimize import minimize as scipy_minimize
 from scipy.sparse.linalg import aslinearoperator
 
 import momentumlab as ml
@@ -153,6 +155,8 @@ def test_bounds_clip_or_refuse():
     s, y = np.array([1.0, 2.0, 0.0]), np.array([-1.0, 8.0, 3.0])
     assert taught(ml.diagonal(bounds=(0.5, 3.0)), [(s, y)]).B.tolist() == [1.0, 1.0, 1.0]  # −1, 4 and 3/0 lie outside
     assert taught(ml.diagonal(bounds=(0.5, 5.0)), [(s, y)]).B.tolist() == [1.0, 4.0, 1.0]
+    at = taught(ml.diagonal(bounds=(2.0, 4.0)), [(s, np.array([2.0, 8.0, 0.0]))])
+    assert at.B.tolist() == [2.0, 4.0, 1.0]
     assert taught(ml.bb1(bounds=(0.5, 2.0)), [(s, y)]).B.tolist() == [2.0] * 3  # 15/5
     assert taught(ml.bb1(bounds=(4.0, 5.0)), [(s, y)]).B.tolist() == [4.0] * 3
     B = taught(ml.quasi_cauchy(bounds=(1.0, 2.5)), [(s, y)]).B
@@ -171,6 +175,39 @@ def test_negative_curvature_is_skipped_or_damped():
             assert np.array_equal(B, np.eye(2))
         else:
             assert np.array_equal(B, np.eye(2))  # 0.5/0 and −1 lie outside the bounds
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if "damped" in n])
+def test_damping_keeps_a_fifth_of_the_curvature_that_b_had(name):
+    """Of B = 3I along s, not of I."""
+    s = np.array([1.0, 2.0])
+    B = matrix(taught(ALL[name], [(s, 3 * s), (s, -s)]), 2)
+    assert s @ B @ s == pytest.approx(0.2 * 3 * (s @ s), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["bfgs", "dfp", "lbfgs", "quasi_cauchy", "bb1", "bb2", "sr1"])
+def test_pairs_are_skipped_as_far_as_is_documented(name):
+    """sᵀy ≤ 10⁻¹⁰‖s‖‖y‖, or for SR1 |rᵀs| < 10⁻⁸‖r‖‖s‖; and products that have lost digits."""
+    s, limit = np.eye(2)[0], 1e-8 if name == "sr1" else 1e-10
+    learnt = lambda s, y: not np.array_equal(matrix(taught(ALL[name], [(s, y)]), 2), np.eye(2))
+    y = lambda t: np.array([t + (name == "sr1"), 1.0])
+    assert not learnt(s, y(0.9 * limit))
+    assert learnt(s, y(1.1 * limit))
+    if name != "sr1":
+        assert not learnt(1e-150 * s, 1e-155 * s)
+        assert learnt(1e-150 * s, 1e-151 * s)
+
+
+def test_bfgs_starts_afresh_where_no_digit_would_be_left():
+    s, stiff = np.ones(2), (np.eye(2)[0], np.array([1e10, 0.0]))
+    assert np.array_equal(matrix(taught(ml.bfgs(), [stiff, (s, 1e-6 * s)]), 2), np.eye(2))  # sᵀy = 2·10⁻¹⁶ sᵀBs
+    assert not np.array_equal(matrix(taught(ml.bfgs(), [stiff, (s, 1e-3 * s)]), 2), np.eye(2))
+
+
+def test_a_diagonal_stays_a_number_where_a_quotient_overflows():
+    e = np.eye(3)[0]
+    B = taught(ml.quasi_cauchy(), [(e, 1e9 * e), (2e-155 * e, 1.3e154 * e)]).B
+    assert B.tolist() == [HIGH, 1.0, 1.0]
 
 
 # ------------------------------------------------------------------ limited memory
@@ -233,6 +270,13 @@ def test_solve_undoes_apply(name):
     assert running.apply(running.solve(v)) == pytest.approx(v, rel=1e-8)
 
 
+def test_limited_memory_starts_from_the_scale_of_the_damped_pair():
+    """s = e₁, y = (−1, ½, 0) damp to ȳ = 0.4y + 0.6s: γ = ȳᵀȳ/sᵀȳ = 0.4."""
+    s, damped = np.eye(3)[0], np.array([0.2, 0.2, 0.0])
+    B = matrix(taught(ALL["lbfgs, damped"], [(s, np.array([-1.0, 0.5, 0.0]))]), 3)
+    assert B == pytest.approx(outer_bfgs(0.4 * np.eye(3), s, damped), rel=1e-12, abs=1e-15)
+
+
 def test_dependent_steps_are_forgotten():
     """Ten steps along one line, on which the change of gradient differs."""
     s, e = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 0.0])
@@ -260,6 +304,7 @@ class Curved:
     [
         ([[2, 0], [0, 3]], 0.0),
         ([[1, 2], [2, 1]], 1.024),  # from a positive diagonal: 10⁻³, doubled until Cholesky succeeds beyond 1
+        ([[1, 1.3], [1.3, 1]], 0.512),  # an odd power of 2
         ([[-1, 0], [0, 2]], 1.001),
         ([[0, 1], [1, 0]], 1e-3 * 2**10),
         ([[0, 0], [0, 0]], 1e-3),
@@ -280,17 +325,124 @@ def test_eigenvalues_are_taken_by_absolute_value():
     assert matrix(ml.hessian(modify=None).start(Curved(H), np.zeros(3)), 3) == pytest.approx(H, abs=1e-15)
 
 
+@numba.njit
+def quartic(x, g):
+    g[:] = x**3
+    return 0.25 * np.sum(x**4)
+
+
+@numba.njit
+def nowhere(x):
+    return np.full((2, 2), np.nan)
+
+
+@numba.njit
+def flat(x):
+    return np.zeros((2, 2))
+
+
+@numba.njit
+def raises(x):
+    if x[0] < 0.5:
+        raise ZeroDivisionError("by design")
+    return np.diag(3 * x * x)
+
+
+@numba.njit
+def small(x):
+    return np.ones((1, 1))
+
+
+@pytest.fixture(params=["compiled", "NumPy"])
+def newton(request):
+    """Newton's method on x⁴/4, from a function's Hessian."""
+
+    def run(hess, modify="shift"):
+        f, h = (quartic, hess) if request.param == "compiled" else (quartic.py_func, hess.py_func)
+        return ml.minimize(f, [1.0, 3.0], ml.newton(lr=1, preconditioner=ml.hessian(modify=modify)), hess=h)
+
+    return run
+
+
+@pytest.mark.parametrize(("hess", "modify"), [(nowhere, "shift"), (nowhere, "abs"), (nowhere, None), (flat, None)])
+def test_a_hessian_that_is_no_number_or_singular_ends_the_run(newton, hess, modify):
+    r = newton(hess, modify)
+    assert (r.status, r.nit) == (ml.Status.NONFINITE, 0)
+    assert r.x.tolist() == [1.0, 3.0]
+
+
 @pytest.mark.parametrize("modify", ["shift", "abs", None])
-def test_a_hessian_that_is_no_number_ends_the_run(modify):
-    def f(x):
-        return 0.5 * x @ x, x
+def test_no_search_goes_where_a_hessian_that_is_no_number_points(modify):
+    r = ml.minimize(quartic, [1.0, 3.0], ml.newton(preconditioner=ml.hessian(modify=modify)), hess=nowhere)
+    assert (r.status, r.nit) == (ml.Status.NO_STEP, 0)
+    assert r.x.tolist() == [1.0, 3.0]
 
-    def nowhere(x):
-        return np.full((2, 2), np.nan)
 
-    r = ml.minimize(f, [1.0, 2.0], ml.newton(preconditioner=ml.hessian(modify=modify)), jac=True, hess=nowhere)
-    assert not r.success
-    assert r.x.tolist() == [1.0, 2.0]
+def test_an_exception_in_the_hessian_says_where(newton):
+    """Steps are x⁺ = ⅔x, and the last one stays taken."""
+    with pytest.raises(ZeroDivisionError) as raised:
+        newton(raises)
+    r = raised.value.result
+    assert raised.value.x == pytest.approx([4 / 9, 4 / 3], rel=1e-12)
+    assert np.array_equal(r.x, raised.value.x)
+    assert (r.nit, r.nfev, r.nhev) == (2, 3, 3)
+
+
+def test_a_hessian_of_another_shape_is_refused(newton):
+    with pytest.raises(ValueError, match="hess returned"):
+        newton(small)
+
+
+def test_a_compiled_problems_hessian_divides_as_numpy_does():
+    def pole(x):
+        H = np.eye(2)
+        H[0, 0] = 1.0 / x[0]
+        return H
+
+    p = ml.Problem("pole", quartic.py_func, [0.0, 1.0], compile=True, hess=pole)
+    r = ml.minimize(p, method=ml.newton(lr=1, preconditioner=ml.hessian(modify=None)), maxiter=1)
+    assert r.nhev == 1
+
+
+@numba.njit
+def tilted(x, g):
+    g[:] = x**3 + x - 1
+    return np.sum(x**4 / 4 + x**2 / 2 - x)
+
+
+def test_a_hessian_runs_compiled_where_it_is_compiled():
+    A = np.eye(2)
+    step = lambda hess: ml.minimize(tilted, [1.0, 2.0], ml.newton(lr=1), hess=hess, maxiter=1)
+    plain, compiled = step(lambda x: A), step(numba.njit(lambda x: np.diag(3 * x**2 + 1)))
+    assert plain.x.tolist() == [0.0, -7.0]
+    assert compiled.x == pytest.approx([1 - 1 / 4, 2 - 9 / 13])
+    A *= 10
+    assert step(lambda x: A).x == pytest.approx([0.9, 1.1])  # it is asked anew, as it is now
+
+
+def test_a_compiled_hessian_may_write_to_x_and_does_not_reach_beyond_it():
+    @numba.njit
+    def scribbles(x):
+        x[:] = 7
+        return 30 * np.eye(2)
+
+    @numba.njit
+    def reaches(x):
+        return np.eye(2) * x[5]
+
+    r = ml.minimize(tilted, [1.0, 2.0], ml.newton(lr=1), hess=scribbles, maxiter=1)
+    assert r.x == pytest.approx([1 - 1 / 30, 2 - 9 / 30])
+    with pytest.raises(IndexError, match="reaches reaches beyond x, which has 2 components"):
+        ml.minimize(tilted, [1.0, 2.0], ml.newton(), hess=reaches)
+
+
+def test_a_number_is_a_hessian_of_one_variable():
+    r = ml.minimize(lambda x: x @ x, [3.0], ml.newton(lr=1), jac=lambda x: 2 * x, hess=lambda x: 2.0)
+    assert (r.success, r.nit) == (True, 1)
+    with pytest.raises(
+        TypeError, match=r"hess returned None; it must return an array of real numbers of shape \(2, 2\)"
+    ):
+        ml.minimize(lambda x: x @ x, [3.0, 1.0], ml.newton(lr=1), jac=lambda x: 2 * x, hess=lambda x: None)
 
 
 # ------------------------------------------------------------------ others' preconditioners
@@ -334,6 +486,51 @@ def test_it_serves_newtons_rule_too():
     assert r.nit == 1
 
 
+def test_it_is_given_the_hessian_of_a_function(recwarn):
+    bowl = dict(jac=lambda x: 4 * x, hess=lambda x: 4 * np.eye(2))
+    method = ml.newton(lr=1, preconditioner=Jacobi())
+    for door in (ml.minimize, scipy_minimize):
+        r = door(lambda x: 2 * x @ x, [1.0, 2.0], method=method, **bowl)
+        assert (r.success, r.nit, r.nhev) == (True, 1, 1)
+    assert not recwarn
+    with pytest.raises(TypeError, match="give hess="):
+        ml.minimize(lambda x: 2 * x @ x, [1.0, 2.0], method, jac=bowl["jac"])
+
+
+class Scribbling(Jacobi):
+    """One that writes to what it is given."""
+
+    def start(self, problem, x):
+        super().start(problem, x)
+        x[:] = 5
+
+    def apply(self, v):
+        found = super().apply(v)
+        v[:] = 99
+        return found
+
+    def update(self, x, s, y):
+        super().update(x, s, y)
+        x[:], s[:], y[:] = 5, 5, 5
+
+
+def test_it_may_write_to_what_it_is_given():
+    results = [
+        ml.minimize("rosenbrock", method=ml.pmg(lr=1e-3, preconditioner=by), maxiter=20, tol=0)
+        for by in (Jacobi(), Scribbling())
+    ]
+    assert np.array_equal(*(r.x for r in results))
+    assert np.array_equal(*(r.jac for r in results))
+
+
+def test_it_is_asked_when_there_is_a_step_to_take():
+    r = ml.minimize("rosenbrock", method=ml.newton(preconditioner=Jacobi()), maxiter=0)
+    assert r.nhev == 0
+    with pytest.raises(TypeError, match="give hess=") as raised:
+        ml.minimize(lambda x: x @ x, [1.0], ml.newton(preconditioner=Jacobi()), jac=lambda x: 2 * x)
+    assert raised.value.result.nit == 0
+
+
 def test_a_linear_operator_is_a_constant_matrix():
     p = ml.problem("quadratic", n=6, L=30, seed=1)
     method = ml.pmg(lr=0.02, preconditioner=aslinearoperator(p.hess(p.x0)))
@@ -343,7 +540,7 @@ def test_a_linear_operator_is_a_constant_matrix():
     with pytest.raises(ValueError, match=r"has shape \(6, 6\); x has 5 components"):
         ml.minimize(ml.problem("quadratic", n=5), method=method)
     with pytest.raises(TypeError, match=r"gives B·v; B⁻¹·v takes an object"):
-        ml.minimize(p, method=ml.newton(preconditioner=aslinearoperator(p.hess(p.x0))))
+        ml.newton(preconditioner=aslinearoperator(p.hess(p.x0)))
 
 
 @ml.preconditioner
@@ -392,6 +589,18 @@ class Half:
         return v[:1]
 
 
+def asks_for_k(s, y, B=1.0, /, nu=lambda k: 1 / k):
+    return nu * B
+
+
+def returns_two(s, y, B=1.0, /):
+    return B, B
+
+
+def returns_a_number(s, y, B=1.0, /):
+    return 2.0
+
+
 @pytest.mark.parametrize(
     ("ask", "error", "sentence"),
     [
@@ -404,6 +613,12 @@ class Half:
         (lambda: ml.pmg(preconditioner="bgfs"), ValueError, "did you mean 'bfgs'"),
         (lambda: ml.pmg(preconditioner=3), TypeError, "preconditioner = 3; give bfgs(), lbfgs() or another of ours"),
         (lambda: ml.pmg(preconditioner=np.eye(2)), TypeError, "a LinearOperator"),
+        (lambda: ml.pmg(preconditioner=Jacobi), TypeError, "or an object with start(problem, x)"),
+        (lambda: ml.bfgs(curvature=["skip"]), ValueError, "curvature = ['skip']"),
+        (lambda: ml.hessian(modify=["abs"]), ValueError, "modify = ['abs']"),
+        (lambda: ml.preconditioner(asks_for_k), TypeError, "asks for 'k'; it may ask for s, y, B, nu"),
+        (lambda: ml.preconditioner(returns_two), TypeError, "which is not a vector of numbers"),
+        (lambda: ml.preconditioner(returns_a_number), TypeError, "it returns 2.0, which is not a vector of numbers"),
         (lambda: ml.pmg(index="late"), ValueError, "index = 'late'; it must be 'lagged' or 'current'"),
         (lambda: ml.pmg(preconditioner="hessian", index="lagged"), ValueError, "is no sum of pairs that could lag"),
         (lambda: ml.heavy_ball(preconditioner="bfgs"), TypeError, "the rule asks for no product"),
@@ -413,7 +628,7 @@ class Half:
         (
             lambda: ml.minimize(abs, [1.0], ml.newton, jac=np.sign),
             TypeError,
-            "give hess=..., a function of x; or another",
+            "give hess=..., a function of x, or take another preconditioner",
         ),
         (lambda: ml.minimize("beale", method=ml.pmg(preconditioner=Half())), TypeError, "has no method update"),
         (
@@ -450,6 +665,7 @@ def test_they_pickle_and_compare(by):
 
 def test_names_functions_and_objects_are_the_same():
     assert ml.pmg(preconditioner="lbfgs") == ml.pmg(preconditioner=ml.lbfgs) == ml.pmg(preconditioner=ml.lbfgs())
+    assert ml.lbfgs(memory=np.int64(5)) == ml.lbfgs(memory=5)
     assert repr(ml.pmg()) == "pmg()"
     assert repr(ml.pmg(preconditioner="bfgs", index="lagged")) == "pmg()"
     assert (

@@ -368,6 +368,10 @@ def takes_x_next(x, g, /, x_next=0.1):
     return x
 
 
+def takes_step(x, g, /, step=0.1):
+    return x
+
+
 def takes_none(x, g, /, lr=0.1):
     return maximum(None, x)
 
@@ -431,12 +435,13 @@ def looks_itself_up(x, g, /, lr=0.1):
         (has_no_default, "lr has no default"),
         (has_a_bare_slot, "'v' has no default and is not B or H"),
         (starts_oddly, "a number, POINT or GRADIENT"),
-        (sees_k, "which the body does not see"),
+        (sees_k, "k is the iteration, not a hyperparameter or a slot; a hyperparameter's function may ask for it"),
         (has_a_wild_default, "beta = 1.5 is outside its range [0, 1)"),
         (asks_for_nothing_known, "asks for 'q'"),
         (takes_everything, "name every argument"),
         (has_a_star, "a star declares nothing"),
-        (takes_x_next, "x_next names where a rule went"),
+        (takes_x_next, "x_next is where a rule went, not a hyperparameter or a slot; choose another name"),
+        (takes_step, "step is what a search finds"),
         (takes_none, "None is not a number"),
         (takes_a_norm, "belongs to a measured hyperparameter"),
         (computes_with_a_condition, "it computes with a condition"),
@@ -542,6 +547,12 @@ def test_a_tuning_is_checked_where_it_is_given(tuned, says):
         ml.heavy_ball.named("mine", "A sentence.", tuned=tuned)
 
 
+def test_what_a_transform_takes_reaches_a_product_with_the_gradient():
+    decays = [ml.newton.after(ml.l2)(lr=0.1, weight_decay=decay, preconditioner="identity") for decay in (0.0, 1.0)]
+    x = [ml.minimize("sphere", [1.0, 1.0], method=method, maxiter=1).x[0] for method in decays]
+    assert x[1] == pytest.approx(x[0] - 0.1)
+
+
 def test_a_box_may_be_open_on_a_side():
     positive = ml.gradient_descent.then(ml.into_box)(lr=0.1, lower=0.0, upper=np.inf)
     for start in ((ml.problem("sphere"),), (ml.problem("sphere").f, [1.0, 1.0])):
@@ -554,6 +565,7 @@ def test_a_transform_says_what_it_must_look_like():
     for bad, says in [
         (ml.l2, "transform takes a function"),
         (lambda x, g, k=2.0: g, "k=2.0 is not a hyperparameter that it may have"),
+        (lambda x, g, step=2.0: g, "step=2.0 is not a hyperparameter that it may have"),
         (lambda x, g, *, c=2.0: g, "is not a hyperparameter that it may have"),
         (lambda x, g, lr=-1.0: g, "lr = -1.0 is outside its range"),
     ]:
@@ -680,4 +692,4 @@ def test_pages_are_made_from_the_rule():
     assert "Polyak (1964)" in ml.heavy_ball.__doc__
     assert "beta : 0.9, constant, in [0, 1)" in ml.heavy_ball.__doc__
     assert "g_prev : starts as the first gradient" in ml.pid.__doc__
-    assert str(ml.heavy_ball.__signature__) == "(*, lr=0.01, beta=0.9)"
+    assert str(ml.heavy_ball.__signature__) == "(*, lr=0.01, beta=0.9, search=None)"

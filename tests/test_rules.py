@@ -102,5 +102,10 @@ def test_a_page_of_a_rule_is_made_when_it_is_asked_for():
 
     assert ml.pid.__doc__.startswith("An et al. (2018)")
     assert ml.Rule.__doc__.startswith("An update rule")
-    assert list(inspect.signature(ml.pid).parameters) == ["lr", "beta", "kd"]
+    assert list(inspect.signature(ml.pid).parameters) == ["lr", "beta", "kd", "search"]
+    assert list(inspect.signature(ml.newton).parameters) == ["lr", "search", "preconditioner", "index"]
+    assert "Bv : by bfgs(), lagged" in ml.pmg.__doc__
+    assert "Hg : by hessian(), current" in ml.newton.__doc__
+    assert "lr : found by Backtracking(first=0.5), else 0.01, constant" in ml.pmg.__doc__
+    assert "lr : 0.001, constant" in ml.adam.__doc__
     assert "step" in inspect.signature(ml.Rule).parameters

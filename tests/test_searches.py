@@ -3,14 +3,33 @@
 import math
 from itertools import pairwise
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import rosen, rosen_der
 
 import momentumlab as ml
 from momentumlab import rules
-from momentumlab.searches import ACCEPT, FAIL, STEP, TRY, begin, fresh_hunt
+from momentumlab.searches import (
+    ACCEPT,
+    F_HIGH,
+    F_LOW,
+    FAIL,
+    HIGH,
+    LAST,
+    LOW,
+    RESTART,
+    SETTLED,
+    SLOPE_HIGH,
+    SLOPE_LOW,
+    STEP,
+    TRY,
+    begin,
+    between,
+    fresh_hunt,
+)
 
 DESCENT = {
     "gradient_descent": ml.gradient_descent,
@@ -142,9 +161,42 @@ def test_a_step_is_found_on_any_smooth_function_bounded_below(a, b, c, first, x0
 def test_a_line_without_a_minimum_is_given_up():
     r = ml.minimize(lambda x: (-float(x[0]), [-1.0]), [0.0], ml.gradient_descent(search="wolfe"), jac=True)
     assert r.status == ml.Status.NO_STEP
-    assert "is the gradient right, and f bounded?" in r.message
+    assert "is the gradient right, the step one of descent, and f bounded below?" in r.message
     assert r.nit == 0
     assert r.nfev < 100
+
+
+def test_wolfe_settles_for_the_least_value_where_no_slope_is_flat():
+    """At a kink."""
+    f = lambda x: (float(abs(x[0] - 0.3)), np.sign(x - 0.3))
+    r = ml.minimize(f, [1.0], ml.gradient_descent(search="wolfe"), jac=True, maxiter=1)
+    assert (r.status, r.nit) == (ml.Status.ITERATION_LIMIT, 1)
+    assert r.fun < 1e-9
+
+
+def test_a_slope_that_is_no_number_ends_a_bracket():
+    def fg(x):
+        return float(x @ x), 2 * x if x[0] > -0.5 else np.full(1, np.nan)
+
+    r = ml.minimize(fg, [1.0], ml.gradient_descent(search=ml.Wolfe(first=0.8)), jac=True)
+    assert r.success
+
+
+@pytest.mark.parametrize("search", [ml.Armijo(), ml.Wolfe(), ml.Exact()])
+def test_at_a_gradient_of_zero_there_is_nothing_to_find(search):
+    bowl = ml.problem("quadratic", n=2, L=1, mu=1)
+    for start in ((bowl,), (bowl.f, bowl.x0)):
+        r = ml.minimize(*start, method=ml.gradient_descent(search=search), tol=0)
+        assert not r.jac.any()
+        assert r.success
+
+
+def test_a_rule_without_memory_tries_no_point_twice():
+    tried = []
+    climb = lambda x: (tried.append(tuple(x)), (rosen(x), -rosen_der(x)))[1]
+    r = ml.minimize(climb, [-1.2, 1.0], ml.newton(preconditioner="bfgs"), jac=True)
+    assert r.status == ml.Status.NO_STEP
+    assert len(set(tried)) == len(tried) == r.nfev
 
 
 # ------------------------------------------------------------------ exact
@@ -258,6 +310,50 @@ def test_an_exception_at_a_tried_point_says_where():
         assert raised.value.result.x.tolist() == [1.0]
 
 
+@numba.njit
+def cliff(x, g):
+    """A bowl whose gradient ends at 1."""
+    g[:] = x
+    if x[0] < 1:
+        g[0] = np.inf
+    return 0.5 * np.sum(x * x)
+
+
+@numba.njit
+def trap(x, g):
+    if x[0] < 1:
+        raise ZeroDivisionError("by design")
+    g[:] = x
+    return 0.5 * np.sum(x * x)
+
+
+def test_both_loops_report_the_last_step_size_that_was_accepted():
+    """Not the one on which the run ended: where the search gave up, and where the gradient is not finite."""
+    p, exact, shrinking = ml.problem("rosenbrock"), ml.Exact(first=0.5), ml.Armijo(first=0.4, grow=0.5)
+    for f, x0, search, nit, lr in ((p.f, p.x0, exact, 0, 0.5), (cliff, [2.0], shrinking, 1, 0.4)):
+        native = p if search is exact else f
+        plain = f if search is exact else f.py_func
+        for g in (native, plain):
+            r = ml.minimize(g, None if g is p else x0, ml.gradient_descent(search=search))
+            assert not r.success
+            assert (r.nit, r.lr) == (nit, lr)
+
+
+def test_evaluations_are_counted_where_the_objective_raises():
+    """The start, two steps and the one that raised; compiled without a search, the last point once more."""
+    fixed, searched = ml.gradient_descent(lr=0.5), ml.gradient_descent(search=ml.Armijo(first=0.5))
+    for f, method, nfev in (
+        (trap, fixed, 5),
+        (trap.py_func, fixed, 4),
+        (trap, searched, 4),
+        (trap.py_func, searched, 4),
+    ):
+        with pytest.raises(ZeroDivisionError) as raised:
+            ml.minimize(f, [5.0], method)
+        r = raised.value.result
+        assert (r.nit, r.nfev, r.x.tolist(), raised.value.x.tolist()) == (2, nfev, [1.25], [0.625])
+
+
 @pytest.mark.parametrize("search", SEARCHES[:3], ids=lambda s: type(s).__name__)
 def test_where_f_is_no_number_a_shorter_step_is_taken(search):
     """log x falls to −∞ at 0 and is not defined beyond."""
@@ -291,6 +387,85 @@ def test_judgements_are_functions_of_numbers():
 
 
 @pytest.mark.parametrize(
+    ("search", "starts"),
+    [
+        (ml.Armijo(), 0.5),
+        (ml.Armijo(first=0.3), 0.3),
+        (ml.Armijo(grow=1), 0.25),
+        (ml.Wolfe(), 1.0),
+        (ml.Backtracking(), 0.25),
+    ],
+    ids=repr,
+)
+def test_an_iteration_starts_from_the_last_step_size(search, starts):
+    hunt = fresh_hunt()
+    hunt[STEP], hunt[SETTLED] = 0.25, 1.0
+    begin(search.settings, hunt)
+    assert (hunt[STEP], hunt[LAST], hunt[SETTLED]) == (starts, 0.25, 0.0)
+
+
+@pytest.mark.parametrize(("least", "found"), [(0.01, 0.1), (0.3, 0.3), (0.8, 0.8), (0.99, 0.9)])
+@pytest.mark.parametrize(("low", "high"), [(1.0, 3.0), (3.0, 1.0)])
+def test_a_bracket_is_divided_at_its_cubics_minimiser(least, found, low, high):
+    """Of a parabola here, from either side, and a tenth of the bracket away from its ends."""
+    at, hunt = low + least * (high - low), fresh_hunt()
+    hunt[LOW], hunt[F_LOW], hunt[SLOPE_LOW] = low, (low - at) ** 2, 2 * (low - at)
+    hunt[HIGH], hunt[F_HIGH], hunt[SLOPE_HIGH] = high, (high - at) ** 2, 2 * (high - at)
+    assert between(hunt) == pytest.approx(low + found * (high - low), rel=1e-12)
+    hunt[F_HIGH] = math.nan
+    assert between(hunt) == 2.0
+
+
+def test_wolfe_turns_back_from_a_point_above_the_best():
+    """Though it lies below the line of sufficient decrease, and f falls there."""
+    search, hunt = ml.Wolfe(), fresh_hunt()
+    begin(search.settings, hunt)
+    assert search.judge(search.settings, hunt, 0.0, -1.0, -10.0, -9.5, True) == TRY
+    assert hunt[STEP] == 2.0
+    assert search.judge(search.settings, hunt, 0.0, -0.5, -20.0, -19.0, True) == TRY
+    assert 1.0 < hunt[STEP] < 2.0
+
+
+def test_armijo_gives_momentum_up_where_shortening_no_longer_shortens_the_step():
+    """It starts afresh from the α that it began with, once."""
+    search, hunt = ml.Armijo(first=1.0), fresh_hunt()
+    begin(search.settings, hunt)
+    judge = lambda ahead: search.judge(search.settings, hunt, 0.0, 1.0, ahead, 0.0, True)
+    for last in (RESTART, FAIL):
+        assert (judge(-1.0), hunt[STEP]) == (TRY, 0.5)
+        assert (judge(-0.9), hunt[STEP]) == (TRY, 0.25)
+        assert judge(-0.895) == last  # less than a hundredth shorter
+
+
+@pytest.mark.parametrize(("f", "room"), [(0.0, 1.0), (1e-3, 1.0), (-50.0, 50.0)])
+def test_values_within_rounding_of_the_bound_pass(f, room):
+    search = ml.Backtracking()
+    verdict = lambda ulps: search.judge(
+        search.settings, [0.5, 0.5, 0.0, 0.0, 0.5], f, f + ulps * room * 2.0**-52, -1e-30, 0.0, True
+    )
+    assert verdict(9) == ACCEPT
+    assert verdict(11) == TRY
+
+
+def test_exact_refuses_a_slope_that_is_not_level():
+    """Measured at the second point against the first, where the value is not a parabola's either."""
+    search, hunt = ml.Exact(), fresh_hunt()
+    for beyond, verdict in ((1e-4, ACCEPT), (-1e-4, ACCEPT), (1e-2, FAIL), (-1e-2, FAIL)):
+        begin(search.settings, hunt)
+        assert search.judge(search.settings, hunt, 0.0, 0.0, -1.0, 1.0, True) == TRY
+        assert hunt[STEP] == 0.5
+        hunt[STEP] = 1.0
+        assert search.judge(search.settings, hunt, 0.0, 5.0, -1.0, beyond, True) == verdict
+
+
+def test_wolfe_lengthens_a_step_too_short_to_move():
+    search, hunt = ml.Wolfe(first=0.25), fresh_hunt()
+    begin(search.settings, hunt)
+    assert search.judge(search.settings, hunt, 0.0, 0.0, 0.0, 0.0, False) == TRY
+    assert hunt[STEP] == 0.5
+
+
+@pytest.mark.parametrize(
     ("make", "error", "sentence"),
     [
         (lambda: ml.Armijo(c1=1.0), ValueError, "Armijo: c1 = 1.0; it must be a number in (0, 1)"),
@@ -299,8 +474,11 @@ def test_judgements_are_functions_of_numbers():
         (lambda: ml.Wolfe(c1=0.5, c2=0.4), ValueError, "Wolfe: c2 = 0.4; it must be a number in (0.5, 1)"),
         (lambda: ml.Exact(first=-1), ValueError, "Exact: first = -1"),
         (lambda: ml.Backtracking(first="1"), ValueError, "Backtracking: first = '1'"),
-        (lambda: ml.heavy_ball(search="wolfe"), TypeError, "Wolfe() takes rules that step straight along a direction"),
-        (lambda: ml.nesterov(search="exact"), TypeError, "it has momentum, so take Armijo() or Backtracking()"),
+        (lambda: ml.heavy_ball(search="wolfe"), TypeError, "Wolfe() takes rules whose step is lr times a direction"),
+        (lambda: ml.nesterov_fista(search="exact"), TypeError, "take Armijo(), which tries the rule's own steps"),
+        (lambda: ml.adam(search="wolfe"), TypeError, "made of the gradient alone"),
+        (lambda: ml.newton.then(ml.into_box)(search="wolfe"), TypeError, "made of the gradient alone"),
+        (lambda: ml.Armijo(grow=np.ones(2)), ValueError, "Armijo: grow = array([1., 1.])"),
         (lambda: ml.adam(search="backtracking"), TypeError, "take Armijo(), which tries the rule's own steps"),
         (lambda: ml.newton(search="backtracking"), TypeError, "no plain gradient step finds its lr"),
         (lambda: ml.pid(search="armjio"), ValueError, "did you mean 'armijo'"),

@@ -74,8 +74,9 @@ class Problem:
     def __post_init__(self) -> None:
         if not callable(self.f):
             raise TypeError(f"Problem {self.name}: f = {short(self.f)} is not callable")
-        if not (self.sampler is None or callable(self.sampler)):
-            raise TypeError(f"Problem {self.name}: sampler = {short(self.sampler)} is not callable")
+        for name in ("hess", "sampler"):
+            if not (getattr(self, name) is None or callable(getattr(self, name))):
+                raise TypeError(f"Problem {self.name}: {name} = {short(getattr(self, name))} is not callable")
         if not isinstance(self.minimizers, (tuple, list)):
             raise TypeError(f"Problem {self.name}: minimizers = {short(self.minimizers)}; give a tuple of points")
         if not isinstance(self.fstar, Real) or isinstance(self.fstar, bool):

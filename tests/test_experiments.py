@@ -29,7 +29,7 @@ def alike(a, b, times):
 def test_the_tables_of_pmg_are_what_is_measured(tmp_path):
     page = tmp_path / "pmg_functions.md"
     shutil.copy(RESULTS / page.name, page)
-    command = [sys.executable, "-m", "experiments.pmg_functions", "--page", str(page), "--repeats", "1"]
+    command = [sys.executable, "-m", "experiments.pmg_functions", "--page", str(page), "--rounds", "1"]
     out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     fresh, committed = tables(page), tables(RESULTS / page.name)

@@ -33,7 +33,7 @@ examples:
 exit status: 0 all converged, 1 not, 2 the command could not be understood"""
 
 
-START_SECONDS = 0.3  # what importing Numba and loading the compiled loop from its cache costs
+START_SECONDS = 0.4  # what importing Numba and loading the compiled loop from its cache costs
 
 
 class Usage(Exception):

@@ -239,7 +239,7 @@ def _loop(objective: Objective, method: Method, x: np.ndarray, history: History,
 
 
 def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step]:
-    k, step, hunt = 0, method.search.first if method.search else 0.0, fresh_hunt()
+    k, step, hunt = 0, method.search.first if method.search else 0.0, fresh_hunt().tolist()
     f, g = objective(x)
     slots: Sequence[np.ndarray] = method.start(x, g, step)
     supply = None
@@ -258,13 +258,13 @@ def _steps(objective: Objective, method: Method, x: np.ndarray) -> Iterator[Step
         if found is None:
             return
         x, f, g, slots = found
-        step = float(hunt[STEP])
+        step = hunt[STEP]
 
 
 def _hunted(
     objective: Objective,
     method: Method,
-    hunt: np.ndarray,
+    hunt: list[float],
     x: np.ndarray,
     f: float,
     g: np.ndarray,
@@ -276,19 +276,19 @@ def _hunted(
     """Step k with the step size that the search accepts: the next x, f, gradient and slots; None where it gives up."""
     search = method.search
     assert search is not None
-    if not np.isfinite(g).all():
-        return None
     begin(search.settings, hunt)
     while True:
-        step = float(hunt[STEP])
+        step = hunt[STEP]
         with np.errstate(all="ignore"):
             if search.own:
                 there, *new = method.advance(x, g, (*products, *slots), k, step)
             else:
                 there = gradient_step(x, g, step)
             away = there - x
-            ahead, beyond, found = dot(g, away), 0.0, math.inf
-            moved = bool((away != 0).any())
+            ahead, beyond, found = float(dot(g, away)), 0.0, math.inf
+        if not math.isfinite(ahead) and not np.isfinite(g).all():
+            return None
+        moved = bool(np.count_nonzero(away))
         if not moved:
             found = f
         elif ahead <= 0:
@@ -296,9 +296,8 @@ def _hunted(
             if search.slopes:
                 along = objective.rest(there, found)
                 with np.errstate(all="ignore"):
-                    beyond = dot(along, away)
-        with np.errstate(all="ignore"):
-            verdict = search.judge(search.settings, hunt, f, found, ahead, beyond, moved)
+                    beyond = float(dot(along, away))
+        verdict = search.judge(search.settings, hunt, f, found, ahead, beyond, moved)
         if verdict == ACCEPT:
             break
         if verdict == FAIL or (verdict == RESTART and not method.bound_rule.slots):

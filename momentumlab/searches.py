@@ -123,15 +123,20 @@ def judge_wolfe(settings, hunt, f, found, ahead, beyond, moved):
 
 def between(hunt):
     """The minimiser of the cubic through both ends of the bracket, kept a tenth of it away from them, or its middle."""
-    low, high = hunt[LOW], hunt[HIGH]
-    width = high - low
+    low, width = hunt[LOW], hunt[HIGH] - hunt[LOW]
+    middle = low + 0.5 * width
+    if width == 0.0:
+        return middle
     d = hunt[SLOPE_LOW] + hunt[SLOPE_HIGH] - 3.0 * (hunt[F_HIGH] - hunt[F_LOW]) / width
     square = d * d - hunt[SLOPE_LOW] * hunt[SLOPE_HIGH]
     if not 0.0 <= square < inf:
-        return low + 0.5 * width
+        return middle
     root = sqrt(square) if width > 0.0 else -sqrt(square)
-    share = 1.0 - (hunt[SLOPE_HIGH] + root - d) / (hunt[SLOPE_HIGH] - hunt[SLOPE_LOW] + 2.0 * root)
-    return low + width * min(max(share, 0.1), 0.9) if abs(share) < inf else low + 0.5 * width
+    below = hunt[SLOPE_HIGH] - hunt[SLOPE_LOW] + 2.0 * root
+    if below == 0.0:
+        return middle
+    share = 1.0 - (hunt[SLOPE_HIGH] + root - d) / below
+    return low + width * min(max(share, 0.1), 0.9) if abs(share) < inf else middle
 
 
 def judge_exact(settings, hunt, f, found, ahead, beyond, moved):

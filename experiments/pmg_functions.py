@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 import momentumlab as ml
 from momentumlab.compare import Run, markdown, seconds
@@ -217,25 +218,32 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE, help="whose tables to write (default docs/results/...)")
     parser.add_argument("--rounds", type=int, default=9, help="of which the least is the time (default %(default)s)")
     arguments = parser.parse_args()
-    found, given = by_backtracking(arguments.rounds), with_fixed_steps()
+    races = {
+        "backtracking": partial(by_backtracking, arguments.rounds),
+        "fixed steps": with_fixed_steps,
+        "free β": free,
+        "safeguard": safeguarded,
+        "profile": profiled,
+    }
+    run = {name: race() for name, race in tqdm(races.items(), unit="race", delay=2, disable=None, leave=False)}
+    found = run["backtracking"]
     parts = {
         "counts": counts(found),
         "steps": found_steps(found.only("heavy ball", "PID", "PMG bfgs")),
         "costs": costs(found),
-        "free": least(free()),
-        "fixed": counts(given),
-        "rates": rates(given),
-        "safeguard": counts(safeguarded()),
+        "free": least(run["free β"]),
+        "fixed": counts(run["fixed steps"]),
+        "rates": rates(run["fixed steps"]),
+        "safeguard": counts(run["safeguard"]),
+        "solved": solved(run["profile"]),
     }
-    profile = profiled()
-    parts["solved"] = solved(profile)
     with replacing(arguments.page) as temporary:
         temporary.write_text(put(arguments.page.read_text(encoding="utf-8"), parts.items()), encoding="utf-8")
     four = ml.Comparison(tuple(run for run in found.runs if run.problem.name in FUNCTIONS))
     with replacing(arguments.page.with_suffix(".png")) as temporary:
         four.only(*DRAWN).plot_descent().savefig(temporary)
     with replacing(arguments.page.with_name("pmg_profile.png")) as temporary:
-        profile.plot_performance_profile().savefig(temporary)
+        run["profile"].plot_performance_profile().savefig(temporary)
     print(parts["counts"])
 
 

@@ -430,6 +430,6 @@ def markdown(head: list[str], rows: list[list[str]], numbers: set[int]) -> str:
 def seconds(value: float) -> str:
     """A duration with a unit that fits it."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
+        if value >= 0.9995 * size:  # which three digits round up to it
             return f"{value / size:.3g} {unit}"
     return f"{value / 1e-9:.3g} ns"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import momentumlab as ml
+from momentumlab.compare import seconds
 
 matplotlib.use("agg")
 
@@ -499,3 +500,8 @@ def test_long_labels_are_not_cut():
             assert figure.bbox.x0 <= legend.x0 < legend.x1 <= figure.bbox.x1
             assert figure.bbox.y0 <= legend.y0
     matplotlib.pyplot.close("all")
+
+
+def test_durations_have_three_digits():
+    shown = [seconds(s) for s in (1.5, 0.9996, 0.9994, 9.996e-4, 2.5e-5, 2e-9)]
+    assert shown == ["1.5 s", "1 s", "999 ms", "1 ms", "25 µs", "2 ns"]

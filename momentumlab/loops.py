@@ -75,7 +75,7 @@ def seen_lines(rule) -> str:
 def kept_of_pairs(rule, stored, index: str) -> list[str]:
     """The vectors that a loop keeps beside a stored preconditioner: the last gradient, and what else it takes."""
     if stored.reads_hessian:
-        return []
+        return ["seen"] if rule.before else []
     step = rule.last_step
     fused = index == "lagged" and rule.inputs == (f"B{step}",)
     return ["last", *([] if fused else ["Bs"]), *([] if step else ["s"]), *(["seen"] if rule.before else [])]
@@ -87,11 +87,11 @@ def _supply(rule, stored, index: str) -> str:
     Where the rule asks for the product with the last step, the update uses it too; else `update` stands for the kernel
     named `learn`, which takes that product itself.
     """
+    lines = [seen_lines(rule)] if rule.before else []
     if stored.reads_hessian:
-        return "\n".join([HESSIAN, _products(rule)])
+        return "\n".join([*lines, HESSIAN, _products(rule)])
     kept, step = kept_of_pairs(rule, stored, index), rule.last_step
     s, Bs = f"a_{step}" if step else "s", "Bs" if "Bs" in kept else f"a_B{step}"
-    lines = [seen_lines(rule)] if rule.before else []
     lines += [] if step else [_loop(["s[i] = point[i] - old[0, i]"])]
     update = f"update(rows, numbers, {s}, {_gradient(rule)}, last, {Bs})"
     if "Bs" not in kept:
@@ -119,7 +119,7 @@ counts[TRYING] = 0
 update(rows, numbers, a_g, a_g, a_g, a_g)"""
 
 LOOK_ALONG = """\
-begin(settings, hunt)
+begin(settings, hunt, {forgetful})
 while True:
     h_step = hunt[STEP]
 {trial}
@@ -155,12 +155,13 @@ if verdict == RESTART:
 def _look_along(rule, search, stored) -> str:
     """A search's points, until one is accepted."""
     trial = _trial(rule) if search.own else _gradient_trial()
-    afresh = "return NO_STEP"  # where there is nothing to forget
+    afresh = "pass"
     if rule.bare_rule.slots:
         afresh = "\n".join([_afresh(rule), *([_products(rule)] if stored else [])])
     return LOOK_ALONG.format(
         trial=indent(trial, " " * 4),
         beyond=indent(BEYOND, " " * 8) if search.slopes else "",
+        forgetful=not rule.bare_rule.slots,
         judge=search.judge.__name__,
         restart=indent(RESTART.format(afresh=indent(afresh, " " * 4)), " " * 4) if search.own else "",
     )

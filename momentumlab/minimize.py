@@ -131,6 +131,10 @@ def minimize(
             kept.record(last, size(last.jac), objective.nfev)
         return _result(status, last, method, objective, kept if history else None)
 
+    def confirmed() -> Status:
+        assert last is not None
+        return Status.CONVERGED if size(objective(last.x)[1]) <= tol else Status.UNREPRODUCIBLE
+
     try:
         for step in _shown(steps, maxiter) if progress else steps:
             if last is None:
@@ -143,7 +147,7 @@ def minimize(
             if report and step.k > reported and report(result(Status.ITERATION_LIMIT)):
                 status = Status.CALLBACK
             elif tol > 0 and gnorm <= tol:
-                status = Status.CONVERGED if size(objective(step.x)[1]) <= tol else Status.UNREPRODUCIBLE
+                status = confirmed()
             elif diverged(step.fun, f0):
                 status = Status.DIVERGED
             elif step.k >= maxiter:
@@ -154,7 +158,7 @@ def minimize(
                 break
             reported = step.k
         else:
-            status = Status.CONVERGED if last is not None and size(last.jac) <= tol else Status.NO_STEP
+            status = confirmed() if last is not None and size(last.jac) <= tol else Status.NO_STEP
     except KeyboardInterrupt:
         if last is None:
             raise

@@ -52,7 +52,7 @@ def _hunted(
     """Step k with the step size that the search accepts: the next x, f, gradient and slots; None where it gives up."""
     search = method.search
     assert search is not None
-    begin(search.settings, hunt)
+    begin(search.settings, hunt, not method.bound_rule.slots)
     while True:
         step = hunt[STEP]
         with np.errstate(all="ignore"):
@@ -76,7 +76,7 @@ def _hunted(
         verdict = search.judge(search.settings, hunt, f, found, ahead, beyond, moved)
         if verdict == ACCEPT:
             break
-        if verdict == FAIL or (verdict == RESTART and not method.bound_rule.slots):
+        if verdict == FAIL:
             return None
         if verdict == RESTART:
             slots = method.afresh(x, g, slots, k, step)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import cached_property, lru_cache
 from inspect import Parameter, signature
 from sys import float_info
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -98,12 +99,14 @@ class Objective:
         from . import compiled
 
         hess = self._hess
-        if hess is None or self.args or not (self._compiles or is_compiled(hess)):
+        if self.args or not (is_compiled(hess) or (self._compiles and isinstance(hess, FunctionType))):
             return None
         return compiled.hessian(hess, self.shape)
 
     def __call__(self, x: np.ndarray) -> tuple[float, np.ndarray]:
         """(f, g) at x; an exception leaves with x attached."""
+        if self._both is not None:
+            return self._located(self._both, x)
         f = self.fun(x)
         return f, self.rest(x, f)
 

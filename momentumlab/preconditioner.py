@@ -17,6 +17,7 @@ import numpy as np
 from . import curvature
 from .errors import short
 from .hyper import arguments, number, resolve
+from .ops import dot, where
 from .trace import check_diagonal
 
 if TYPE_CHECKING:
@@ -178,14 +179,19 @@ class Supplied:
         self.rule, self.by, self.index = rule, by, index
 
     def __call__(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
+        own, B = dict(zip(self.rule.slots, rest, strict=False)), rest[len(self.rule.slots)]
+        learnt = self.taught(x, g, rest)
+        used, vectors = B if self.index == "lagged" else learnt[0], {"g": g, **own}
+        products = [used * vectors[n[1:]] if n[0] == "B" else vectors[n[1:]] / used for n in self.rule.inputs]
+        return (*self.rule._bare(x, g, (*products, *own.values()), row), *learnt)
+
+    def taught(self, x: Any, g: Any, rest: Sequence[Any]) -> tuple[Any, ...]:
+        """Its memory once it has learnt from the last step, if there was one."""
         own = dict(zip(self.rule.slots, rest, strict=False))
         B, g_last, *x_last = rest[len(own) :]
         s = own[self.rule.last_step] if self.rule.last_step else x - x_last[0]
-        learnt = self.by(s, g - g_last, B)
-        used, vectors = B if self.index == "lagged" else learnt, {"g": g, **own}
-        products = [used * vectors[n[1:]] if n[0] == "B" else vectors[n[1:]] / used for n in self.rule.inputs]
-        new = self.rule._bare(x, g, (*products, *own.values()), row)
-        return (*new, learnt, g, *([x] if x_last else []))
+        learnt = where(dot(s, s) > 0, self.by(s, g - g_last, B), B)
+        return learnt, g, *([x] if x_last else [])
 
 
 # ------------------------------------------------------------------ stored
@@ -262,7 +268,7 @@ class RunningStored:
 
     def apply(self, v: np.ndarray) -> np.ndarray:
         self.applied, self.result = v.copy(), self._product("apply", v)
-        return self.result
+        return self.result.copy()
 
     def solve(self, v: np.ndarray) -> np.ndarray:
         return self._product("solve", v)

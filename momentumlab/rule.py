@@ -146,8 +146,8 @@ class Rule:
 
     def afresh(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
         """The slots of a rule that forgets its momentum: as at the start, but for what a preconditioner has learnt."""
-        learnt = len(self.slots) - len(self.bare_rule.slots)
-        return (*self.bare_rule._started(x, self.seen(x, g, row)), *rest[len(rest) - learnt :])
+        g = self.seen(x, g, row)
+        return (*self.bare_rule._started(x, g), *(self.supplied.taught(x, g, rest) if self.supplied else ()))
 
     def _started(self, x: Any, g: Any) -> tuple[Any, ...]:
         first = {POINT: x, GRADIENT: g}
@@ -422,6 +422,9 @@ class Rule:
             if callable(value) and self.kinds.get(name) != "measured":
                 self._check_schedule(name, value)
         method.rule.row(1)
+        if found and not isinstance(by, (Pointwise, NoneType)) and "h_step" in loops.seen_lines(method.rule):
+            why = f"a transform of the gradient asks for lr, which the search finds after {by} has seen the gradient"
+            raise TypeError(f"{self.name}: {why}; give lr, or a diagonal preconditioner")
         return method
 
     def _preconditioner(self, given: Any, index: str | None) -> Any:

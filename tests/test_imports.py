@@ -20,7 +20,7 @@ ROOMS = {
     "loops": {"searches", "trace"},
     "transform": {"errors", "hyper"},
     "curvature": {"ops"},
-    "preconditioner": {"curvature", "errors", "hyper", "trace"},
+    "preconditioner": {"curvature", "errors", "hyper", "ops", "trace"},
     "preconditioners": {"curvature", "errors", "hyper", "ops", "preconditioner"},
     "method": {"hyper", "loops", "preconditioner", "searches"},
     "declare": {"errors", "hyper", "preconditioner", "trace"},

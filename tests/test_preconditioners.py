@@ -14,7 +14,7 @@ from scipy.optimize import minimize as scipy_minimize
 from scipy.sparse.linalg import aslinearoperator
 
 import momentumlab as ml
-from momentumlab.ops import where
+from momentumlab.ops import maximum, minimum, where
 
 MATRICES = {
     "bfgs": ml.bfgs(),
@@ -436,7 +436,16 @@ def test_a_compiled_hessian_may_write_to_x_and_does_not_reach_beyond_it():
         ml.minimize(tilted, [1.0, 2.0], ml.newton(), hess=reaches)
 
 
+@numba.njit
+def power(x, g):
+    g[:] = 4 * x**3
+    return np.sum(x**4)
+
+
 def test_a_number_is_a_hessian_of_one_variable():
+    second = numba.njit(lambda x: 12 * x**2)
+    fits = [ml.minimize(f, 3.0, ml.newton(), hess=h) for f, h in ((power, second), (power.py_func, second.py_func))]
+    assert [r.nit for r in fits] == [16, 16]
     r = ml.minimize(lambda x: x @ x, [3.0], ml.newton(lr=1), jac=lambda x: 2 * x, hess=lambda x: 2.0)
     assert (r.success, r.nit) == (True, 1)
     with pytest.raises(
@@ -547,6 +556,60 @@ def test_a_linear_operator_is_a_constant_matrix():
 def averaged(s, y, B=2.0, /, nu=0.5):
     """Componentwise secants, averaged."""
     return where(y / s > 0, (1 - nu) * B + nu * y / s, B)
+
+
+@ml.preconditioner
+def secant(s, y, B=1.0, /):
+    """Not a number where s is 0."""
+    return maximum(minimum(y / s, 1e3), 1e-3)
+
+
+class Secant:
+    def start(self, problem, x):
+        self.B = np.ones_like(x)
+
+    def apply(self, v):
+        return self.B * v
+
+    def solve(self, v):
+        return v / self.B
+
+    def update(self, x, s, y):
+        self.B = np.clip(y / s, 1e-3, 1e3)
+
+
+@pytest.mark.parametrize("rule", [ml.newton, ml.pmg, ml.pmg_outside], ids=lambda r: r.name)
+@pytest.mark.parametrize("index", ["lagged", "current"])
+@pytest.mark.parametrize("search", [None, "armijo"])
+def test_a_diagonal_learns_what_an_object_would(rule, index, search):
+    """Once a step, from the second on; and where a search makes the rule start afresh, before it does."""
+    p, options = ml.problem("cosine_wells"), dict(index=index, search=search)
+    a, b, c = (
+        ml.minimize(*start, method=rule(preconditioner=by, **options), maxiter=200)
+        for start, by in (((p,), secant), ((p.f, p.x0), secant), ((p.f, p.x0), Secant()))
+    )
+    assert np.array_equal(a.x, b.x)
+    assert a.nit == c.nit
+    assert a.x == pytest.approx(c.x, rel=1e-9)
+
+
+def test_what_is_supplied_may_be_written_to():
+    running = ml.bfgs().start(None, np.zeros(2))
+    product = running.apply(np.ones(2))
+    product[:] = 7
+    running.update(np.zeros(2), np.ones(2), 2 * np.ones(2))
+    assert matrix(running, 2) == pytest.approx(np.array([[1.5, 0.5], [0.5, 1.5]]))
+
+
+def test_a_hessian_that_is_no_plain_function_runs_in_numpy():
+    class Curvature:
+        __hash__ = None
+
+        def __call__(self, x):
+            return np.diag(3 * x * x + 1)
+
+    p = ml.Problem("tilted", tilted.py_func, [1.0, 2.0], compile=True, hess=Curvature())
+    assert ml.minimize(p, method=ml.newton()).success
 
 
 def test_a_diagonal_of_ones_own_is_written_in_the_grammar():

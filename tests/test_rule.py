@@ -547,6 +547,14 @@ def test_a_tuning_is_checked_where_it_is_given(tuned, says):
         ml.heavy_ball.named("mine", "A sentence.", tuned=tuned)
 
 
+def test_a_transform_of_lr_cannot_see_what_a_search_has_yet_to_find():
+    scaled = transform(lambda x, g, lr: g * (1 + lr))
+    with pytest.raises(TypeError, match="a transform of the gradient asks for lr, which the search finds after"):
+        ml.newton.after(scaled)(preconditioner="lbfgs")
+    for method in (ml.newton.after(scaled)(preconditioner="diagonal"), ml.newton.after(scaled)(lr=0.5)):
+        assert ml.minimize("booth", method=method, maxiter=3).nit == 3
+
+
 def test_what_a_transform_takes_reaches_a_product_with_the_gradient():
     decays = [ml.newton.after(ml.l2)(lr=0.1, weight_decay=decay, preconditioner="identity") for decay in (0.0, 1.0)]
     x = [ml.minimize("sphere", [1.0, 1.0], method=method, maxiter=1).x[0] for method in decays]

@@ -191,6 +191,32 @@ def test_at_a_gradient_of_zero_there_is_nothing_to_find(search):
         assert r.success
 
 
+@pytest.mark.parametrize("rule", [ml.gradient_descent, ml.heavy_ball, ml.pmg], ids=lambda r: r.name)
+def test_armijo_shortens_steps_that_a_box_cuts_alike(rule):
+    """Bertsekas (1976): the first points tried all lie in one corner."""
+    p = ml.problem("beale")
+    method = rule.then(ml.into_box)(lower=-4, upper=4, search="armijo")
+    results = [ml.minimize(*start, method=method) for start in ((p,), (p.f, p.x0))]
+    assert all(r.success for r in results)
+    assert np.array_equal(*(r.x for r in results))
+
+
+def test_a_gradient_of_zero_seen_once_is_no_success():
+    calls = iter([0.0])
+    flickers = lambda x: (float(x @ x), np.full(1, next(calls, 1.0)))
+    r = ml.minimize(flickers, [1.0], ml.gradient_descent(search="armijo"), jac=True, tol=0)
+    assert r.status == ml.Status.UNREPRODUCIBLE
+
+
+@pytest.mark.parametrize("L", [2.0**21, 2.0**24, 2.0**28])
+def test_backtracking_finds_a_step_a_millionfold_shorter(L):
+    """At 1/L the test is an equality, which rounding decides."""
+    f = lambda x: (0.5 * L * float(x @ x), L * x)
+    for start in np.random.default_rng(0).standard_normal((50, 3)):
+        r = ml.minimize(f, start, ml.gradient_descent(), jac=True, maxiter=100)
+        assert r.success, r.message
+
+
 def test_a_rule_without_memory_tries_no_point_twice():
     tried = []
     climb = lambda x: (tried.append(tuple(x)), (rosen(x), -rosen_der(x)))[1]
@@ -227,7 +253,7 @@ def test_exact_steps_end_where_the_slope_is_zero():
 def test_another_function_gets_a_sentence():
     r = ml.minimize("rosenbrock", method=ml.gradient_descent(search="exact"))
     assert r.status == ml.Status.NO_STEP
-    assert r.message == "The search is exact on quadratics, and along this step f is not one."
+    assert r.message == "The search is exact on convex quadratics, and along this step f is not one."
 
 
 # ------------------------------------------------------------------ backtracking
@@ -427,14 +453,17 @@ def test_wolfe_turns_back_from_a_point_above_the_best():
 
 
 def test_armijo_gives_momentum_up_where_shortening_no_longer_shortens_the_step():
-    """It starts afresh from the α that it began with, once."""
+    """It starts afresh from the α that it began with, once; then it goes on until α moves nothing."""
     search, hunt = ml.Armijo(first=1.0), fresh_hunt()
     begin(search.settings, hunt)
-    judge = lambda ahead: search.judge(search.settings, hunt, 0.0, 1.0, ahead, 0.0, True)
-    for last in (RESTART, FAIL):
-        assert (judge(-1.0), hunt[STEP]) == (TRY, 0.5)
-        assert (judge(-0.9), hunt[STEP]) == (TRY, 0.25)
-        assert judge(-0.895) == last  # less than a hundredth shorter
+    judge = lambda ahead, moved=True: search.judge(search.settings, hunt, 0.0, 1.0, ahead, 0.0, moved)
+    assert (judge(1.0), hunt[STEP]) == (TRY, 0.5)  # a shorter step may descend where a longer one climbs
+    assert (judge(-0.9), hunt[STEP]) == (TRY, 0.25)
+    assert (judge(-0.895), hunt[STEP]) == (RESTART, 1.0)  # less than a hundredth shorter
+    assert (judge(-1.0), hunt[STEP]) == (TRY, 0.5)
+    assert (judge(-1.0), hunt[STEP]) == (TRY, 0.25)
+    assert judge(0.0, moved=False) == FAIL
+    assert ml.Armijo().settings == (1.0, 2.0, 1e-4)
 
 
 @pytest.mark.parametrize(("f", "room"), [(0.0, 1.0), (1e-3, 1.0), (-50.0, 50.0)])

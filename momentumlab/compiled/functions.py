@@ -80,7 +80,7 @@ def hessian(function: Callable, shape: tuple[int, ...]) -> Callable | None:
 
     def written(x, h):
         found = inner(x.copy().reshape(shape))
-        if found.shape != (x.size, x.size):
+        if found.size != x.size * x.size or (x.size > 1 and found.shape != (x.size, x.size)):
             raise ValueError("hess returned a matrix of another shape than (n, n)")
         h[:] = found.ravel()
         return 0.0

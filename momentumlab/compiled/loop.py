@@ -238,9 +238,9 @@ class Loop:
             0,
             0,
         )
-        began, kept, before = self.k, history.rows, self.objective.nfev
+        began, kept, before, run = self.k, history.rows, self.objective.nfev, driver(self.method)
         try:
-            return driver(self.method)(
+            return run(
                 self.method,
                 self.pointers,
                 *self.flat,

@@ -21,24 +21,29 @@ def _head(rule, tape: Tape, body: Iterable[str]) -> list[str]:
     return ["counts[TRYING] = 2", *head, "counts[TRYING] = 0"] if "slices(" in "\n".join(head) else head
 
 
-def _step(rule, keep: Iterable[str], watch: str = "") -> str:
-    """One step in place, after what is to be kept of each coordinate; and before what is watched of the new point."""
+def _written(rule, tape: Tape, targets: Iterable[str], values: list[str], keep=(), watch: str = "") -> str:
+    """Values put into arrays, coordinate by coordinate; after what is to be kept, and before what is watched."""
+    unchanged = {f"a_{n}[i] = e_{n}" for n in rule.slots}
+    puts = [f"{target} = {value}" for target, value in zip(targets, values, strict=True)]
+    body = [*tape.lines_for(values), *(put for put in puts if put not in unchanged)]
+    return "\n".join([*_head(rule, tape, body), _loop([*keep, *body, *([watch] if watch else [])])])
+
+
+def _step(rule, keep: Iterable[str] = (), watch: str = "") -> str:
     tape, results = walk(rule)
-    pairs = zip((rule.point, *rule.slots), results, strict=True)
-    body = [*tape.lines_for(results), *(f"a_{n}[i] = {value}" for n, value in pairs if value != f"e_{n}")]
-    return "\n".join([*_head(rule, tape, body), _loop([*keep, *body, watch.format(results[0])])])
+    targets = [f"a_{n}[i]" for n in (rule.point, *rule.slots)]
+    return _written(rule, tape, targets, results, keep, watch.format(results[0]))
 
 
 def step_lines(rule) -> str:
     """One step in place, as text."""
-    return _step(rule, ())
+    return _step(rule)
 
 
 def _trial(rule) -> str:
     """Where the rule itself would go."""
     tape, (moved, *_) = walk(rule)
-    body = [*tape.lines_for([moved]), f"trial[i] = {moved}"]
-    return "\n".join([*_head(rule, tape, body), _loop(body)])
+    return _written(rule, tape, ["trial[i]"], [moved])
 
 
 def _gradient_trial() -> str:
@@ -53,20 +58,15 @@ def _afresh(rule) -> str:
     """The memory that a rule starts with, at the point where it is."""
     tape, (x, g, *rest), row = begun(rule)
     slots = rule.afresh(x, g, rest, row)
-    names = [slot.name for slot in slots]
-    body = [
-        *tape.lines_for(names),
-        *(f"a_{n}[i] = {v}" for n, v in zip(rule.slots, names, strict=True) if v != f"e_{n}"),
-    ]
-    return "\n".join([*_head(rule, tape, body), _loop(body)])
+    return _written(rule, tape, [f"a_{n}[i]" for n in rule.slots], [slot.name for slot in slots])
 
 
 def seen_lines(rule) -> str:
-    """The gradient as the rule sees it, after its transforms, as text."""
+    """The gradient as the rule sees it after transforms, as text; empty where there are none."""
+    if not rule.before:
+        return ""
     tape, (x, g, *_), row = begun(rule)
-    value = rule.seen(x, g, row)
-    body = [*tape.lines_for([value.name]), f"seen[i] = {value.name}"]
-    return "\n".join([*_head(rule, tape, body), _loop(body)])
+    return _written(rule, tape, ["seen[i]"], [rule.seen(x, g, row).name])
 
 
 # ------------------------------------------------------------------ the solver's loop

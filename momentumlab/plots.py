@@ -131,12 +131,18 @@ def data_profile(profiles: Mapping[str, Profile], tau: float) -> Figure:
     return _profiles(profiles, r"$\alpha$ = evaluations / $(n + 1)$", left, 10, title=rf"tolerance $\tau$ = {tau:g}")
 
 
-def race(comparison: "Comparison") -> Figure:
-    """A column a problem: paths over contours above, f − f* below; see `Comparison.plot`."""
+def _columns(comparison: "Comparison") -> dict[Problem, dict[str, Result]]:
+    """The results of each problem, where there are some and not too many."""
     if not comparison.runs:
         raise ValueError("nothing was run, so there is nothing to draw")
     runs = {p: {label: run.result for label, run in row.items()} for p, row in comparison.by_problem().items()}
     check_columns(len(runs))
+    return runs
+
+
+def race(comparison: "Comparison") -> Figure:
+    """A column a problem: paths over contours above, f − f* below; see `Comparison.plot`."""
+    runs = _columns(comparison)
     flat = [p for p, results in runs.items() if p.dim == 2 and all(len(_history(*run)) for run in results.items())]
     with plt.rc_context(RC):
         rows = 2 if flat else 1
@@ -156,10 +162,7 @@ def race(comparison: "Comparison") -> Figure:
 
 def descent(comparison: "Comparison") -> Figure:
     """A column a problem: f − f* above, ‖∇f‖ below, by iteration; see `Comparison.plot_descent`."""
-    if not comparison.runs:
-        raise ValueError("nothing was run, so there is nothing to draw")
-    runs = {p: {label: run.result for label, run in row.items()} for p, row in comparison.by_problem().items()}
-    check_columns(len(runs))
+    runs = _columns(comparison)
     with plt.rc_context(RC):
         size = (max(2.5 * len(runs), 4.0), 4.4)
         figure, grid = plt.subplots(2, len(runs), figsize=size, layout="constrained", squeeze=False)

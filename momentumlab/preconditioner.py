@@ -179,11 +179,12 @@ class Supplied:
         self.rule, self.by, self.index = rule, by, index
 
     def __call__(self, x: Any, g: Any, rest: Sequence[Any], row: Mapping[str, Any]) -> tuple[Any, ...]:
-        own, B = dict(zip(self.rule.slots, rest, strict=False)), rest[len(self.rule.slots)]
+        own, B = rest[: len(self.rule.slots)], rest[len(self.rule.slots)]
         learnt = self.taught(x, g, rest)
-        used, vectors = B if self.index == "lagged" else learnt[0], {"g": g, **own}
+        used = B if self.index == "lagged" else learnt[0]
+        vectors = {"g": g, **dict(zip(self.rule.slots, own, strict=True))}
         products = [used * vectors[n[1:]] if n[0] == "B" else vectors[n[1:]] / used for n in self.rule.inputs]
-        return (*self.rule._bare(x, g, (*products, *own.values()), row), *learnt)
+        return (*self.rule._bare(x, g, (*products, *own), row), *learnt)
 
     def taught(self, x: Any, g: Any, rest: Sequence[Any]) -> tuple[Any, ...]:
         """Its memory once it has learnt from the last step, if there was one."""

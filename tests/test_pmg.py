@@ -247,7 +247,9 @@ def test_energy_decreases_as_theorem_c_says(wave, by, index, eta, fraction, kd):
     assert min(slopes) <= (1 + eta) ** 2 * (f0 - least) / (lr * lr * sigma * steps) + 1e-12
 
 
-@pytest.mark.parametrize(("excess", "kept"), [(0.0, 1.0), (1e-16, 1.0), (1e-13, 1 - 2e-13), (1e-4, 0.5 / 0.5001)])
+@pytest.mark.parametrize(
+    ("excess", "kept"), [(0.0, 1.0), (6e-16, 1.0), (2e-15, 1 - 4e-15), (1e-13, 1 - 2e-13), (1e-4, 0.5 / 0.5001)]
+)
 def test_the_safeguard_holds_to_the_last_digits(excess, kept):
     """‖βv − k_d Bv‖ = ½ + excess, and η‖v‖ = ½."""
     v = np.array([0.6, 0.8])
@@ -257,13 +259,11 @@ def test_the_safeguard_holds_to_the_last_digits(excess, kept):
 def test_the_step_condition_of_theorem_c_is_sharp():
     """w = −ηv, which B = (β + η)/k_d allows, on a quadratic of curvature L: divergence beyond α = 2(1 − η)/L."""
     eta, beta, kd = 0.5, 0.9, 0.1
-    opposing = ml.diagonal(bounds=((beta + eta) / kd, (beta + eta) / kd))
 
     @ml.preconditioner
     def constant(s, y, B=(beta + eta) / kd, /):
         return B
 
-    assert opposing != constant
     for share, ends in ((0.99, ml.Status.CONVERGED), (1.01, ml.Status.DIVERGED)):
         lr = share * 2 * (1 - eta)
         method = ml.pmg(lr=lr, beta=beta, kd=kd, eta_max=eta, preconditioner=constant)

@@ -109,6 +109,15 @@ def test_no_pair_makes_it_other_than_finite_symmetric_and_positive(pairs, name):
         assert (np.diag(B) >= LOW).all() and (np.diag(B) <= HIGH).all()
 
 
+@pytest.mark.parametrize("name", sorted(POSITIVE))
+def test_pairs_whose_curvatures_lie_six_digits_apart_keep_it_positive(name):
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        steps, sizes = rng.standard_normal((8, 3)), 10 ** rng.uniform(-3, 3, 8)
+        pairs = [(s, size * (s + 0.1 * s[::-1])) for s, size in zip(steps, sizes, strict=True)]
+        assert np.linalg.eigvalsh(matrix(taught(ALL[name], pairs), 3)).min() > 0
+
+
 @settings(max_examples=300, deadline=None)
 @given(pairs=pairs(), s=vectors, y=vectors, scale=scales, name=st.sampled_from(sorted(MATRICES)))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -323,6 +332,8 @@ def test_eigenvalues_are_taken_by_absolute_value():
         (Q * [2.0, 5e-8, 5.0]) @ Q.T, abs=1e-14
     )
     assert matrix(ml.hessian(modify=None).start(Curved(H), np.zeros(3)), 3) == pytest.approx(H, abs=1e-15)
+    small = matrix(ml.hessian(modify="abs").start(Curved(np.diag([0.0, 0.0, 0.1])), np.zeros(3)), 3)
+    assert np.diag(small) == pytest.approx([1e-8, 1e-8, 0.1], rel=1e-12)  # never less than 10⁻⁸
 
 
 @numba.njit

@@ -24,7 +24,7 @@ GROUPS: dict[str, tuple[Callable[[], Iterator[Row]], ...]] = {
 
 
 def bench(*groups: str) -> list[Row]:
-    """Measure every row, or those of some groups; three to four minutes with all peers."""
+    """Measure every row, or those of some groups; four to five minutes with all peers."""
     from tqdm import tqdm
 
     for group in groups:

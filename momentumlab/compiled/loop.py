@@ -157,7 +157,8 @@ class Loop:
         self.tests = (tol, limit(self.fun), euclidean)
         for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
             slot[:] = start.ravel()
-        for last in self.curvature[3][:1] if self.curvature else ():
+        if method.stored and not method.takes_hessian:
+            last = self.curvature[3][0]
             last[:] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
 
     def _curvature(self, n: int) -> tuple[np.ndarray, ...]:

@@ -1,6 +1,6 @@
 """Momentum methods for smooth optimisation: every rule written once, run anywhere, analysed as it runs."""
 
-from . import initializers, preconditioners, rules, transforms
+from . import initializers, preconditioners, rates, rules, transforms
 from .averages import effective_window, ewa
 from .compare import Comparison, compare
 from .explain import explain
@@ -75,6 +75,7 @@ __all__ = [
     "transform",
     "Wolfe",
     "initializers",
+    "rates",
 ]
 __all__ += rules.__all__
 __all__ += transforms.__all__

@@ -1,4 +1,4 @@
-"""The command line: momentumlab list | solve | compare | bench."""
+"""The command line: momentumlab list | solve | compare | rates | equivalent | bench."""
 
 import argparse
 import io
@@ -7,7 +7,6 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,12 @@ import numpy as np
 from . import __version__, preconditioners, rules
 from .compare import compare
 from .explain import Explanation, explain
-from .files import replacing
+from .files import save
 from .load import load
 from .method import Method
 from .minimize import as_method, minimize
 from .problems import COLLECTIONS, Problem, problem, problems
+from .rates import card, equivalent
 from .result import Result, Status
 from .rule import Rule
 from .searches import SEARCHES
@@ -30,7 +30,9 @@ examples:
   momentumlab solve rosenbrock n=10 --rule heavy_ball lr=2e-4 beta=0.98
   momentumlab compare rosenbrock beale --rule nesterov --rule pid --plot race.png
   momentumlab solve rosenbrock --rule my_rules.py:my_rule lr=1e-3
-exit status: 0 all converged, 1 not, 2 the command could not be understood"""
+  momentumlab rates nesterov --mu 1 --L 100 --plot card.svg
+  momentumlab equivalent my_rules.py:my_rule pid
+exit status: 0 all converged, or equivalent, 1 not, 2 the command could not be understood"""
 
 
 START_SECONDS = 0.4  # what importing Numba and loading the compiled loop from its cache costs
@@ -105,12 +107,26 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--time-limit", type=float, help="seconds after which to stop")
         added.add_argument("--plot", metavar="FILE", help="write a figure; its ending names the format")
 
+    rated = command("rates", _rates, "a method's rates: exact, certified, stated by theorems and measured")
+    rated.add_argument(
+        "rule", nargs="+", metavar=("NAME", "VALUE"),
+        help="a rule's name or path/to/file.py:name, then its hyperparameters; without any it is tuned for mu and L",
+    )  # fmt: skip
+    rated.add_argument("--mu", type=float, required=True, help="strong convexity")
+    rated.add_argument("--L", type=float, required=True, help="smoothness")
+    rated.add_argument("--sdp", action="store_true", help="certify by the matrix inequality too, by CVXPY")
+    rated.add_argument("--plot", metavar="FILE", help="write a figure; its ending names the format")
+
+    same = command("equivalent", _equivalent, "whether two rules take the same gradients, and how they relate")
+    same.add_argument("first", metavar="NAME", help="a rule's name or path/to/file.py:name")
+    same.add_argument("second", metavar="NAME", help="another, whose hyperparameters are found in terms of the first's")
+
     measured = command("bench", _bench, "this library beside its peers, as ratios")
     measured.add_argument(
         "group",
         nargs="*",
         metavar="GROUP",
-        help="loop, rules, optax, solves, curvature or processes; all of them by default",
+        help="loop, rules, optax, solves, curvature, rates or processes; all of them by default",
     )
     return parser
 
@@ -195,6 +211,22 @@ def _compare(arguments: argparse.Namespace) -> int:
     return 0 if comparison.converged else 1
 
 
+def _rates(arguments: argparse.Namespace) -> int:
+    name, *words = arguments.rule
+    chosen = _method(name, words) if words else _rule(name)
+    found = _understood(card, chosen, arguments.mu, arguments.L, sdp=arguments.sdp)
+    print(found.table("json" if arguments.json else "markdown"))
+    if arguments.plot is not None:
+        _save(found.plot(), "--plot", arguments.plot)
+    return 0
+
+
+def _equivalent(arguments: argparse.Namespace) -> int:
+    verdict = _understood(equivalent, _rule(arguments.first), _rule(arguments.second))
+    print(json.dumps(verdict.record(), indent=2, ensure_ascii=False) if arguments.json else verdict)
+    return 0 if verdict else 1
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     from .bench import bench, table
 
@@ -216,7 +248,7 @@ def _explained(name: str) -> Explanation:
 def _understood(function: Callable, *args: Any, **options: Any) -> Any:
     try:
         return function(*args, **options)
-    except (TypeError, ValueError, OSError, MemoryError) as error:
+    except (TypeError, ValueError, OSError, MemoryError, ImportError) as error:
         raise Usage(str(error) or type(error).__name__) from error
 
 
@@ -249,8 +281,12 @@ def _methods(arguments: argparse.Namespace) -> list[Method]:
     return [_method(name, words) for name, *words in arguments.rule or [["nesterov"]]]
 
 
+def _rule(name: str) -> Rule | Method:
+    return _loaded(name) if _is_file(name) else _understood(as_method, name).base
+
+
 def _method(name: str, words: list[str]) -> Method:
-    chosen = _loaded(name) if _is_file(name) else _understood(as_method, name).base
+    chosen = _rule(name)
     hyper = _pairs(f"--rule {name}", words)
     if isinstance(chosen, Method):
         if hyper:
@@ -305,10 +341,6 @@ def _plain(value: Any) -> Any:
 
 def _save(figure: Any, option: str, path: str) -> None:
     try:
-        format = Path(path).suffix[1:]
-        if not format:
-            raise ValueError("the ending names the format, as in race.png")
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format=format)
+        save(figure, path)
     except (OSError, ValueError) as error:
         raise Usage(f"{option} {path}: {error}") from error

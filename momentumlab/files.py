@@ -5,6 +5,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @contextmanager
@@ -23,6 +27,21 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def save(figure: "Figure", path: str | os.PathLike) -> None:
+    """Write a figure, whole or not at all; the ending of its name says in which format.
+
+    Raises
+    ------
+    ValueError
+        Where there is no ending, or no such format.
+    """
+    format = Path(path).suffix[1:]
+    if not format:
+        raise ValueError("the ending names the format, as in race.png")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=format)
 
 
 def _umask() -> int:

@@ -20,10 +20,12 @@ from .result import Result
 
 if TYPE_CHECKING:
     from .compare import Comparison
+    from .rates import Card, Evidence, Theorem
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (8, 3)), (0, (1, 1)))
 COLUMNS = 8  # of a race, at most
+FLOOR = 1e-11  # of relative errors, below which a rate's line does not look at them
 OF_SAMPLES = " of the samples"
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -172,6 +174,79 @@ def descent(comparison: "Comparison") -> Figure:
             _by_iteration(below, results, *_slopes(results, problem))
         _legend(figure, grid[-1, 0])
     return figure
+
+
+def theorem(row: "Theorem", evidence: "Evidence | None" = None) -> Figure:
+    """What is measured beside what a theorem states, which is dashed.
+
+    Parameters
+    ----------
+    row : Theorem
+    evidence : Evidence, optional
+        As the row's own `evidence()` gives it, which is run where it is left out.
+    """
+    evidence = row.evidence() if evidence is None else evidence
+    methods = list(dict.fromkeys(label.partition(" on ")[0] for label in evidence.measured))
+    runs = row.axis == "k" and row.sense == "≤"
+    with plt.rc_context(RC):
+        figure, axes = plt.subplots(figsize=(3.8, 2.9), layout="constrained")
+        for j, (label, values) in enumerate(evidence.measured.items()):
+            method, _, on = label.partition(" on ")
+            j, name = (methods.index(method), method) if len(methods) > 1 and on else (j, on or label)
+            shown: dict[str, Any] = {} if name in axes.get_legend_handles_labels()[1] else {"label": name}
+            axes.plot(evidence.x, values, **shown, **{**style(j), "linewidth": 1.0}, **_marks(evidence))
+        stated = np.where(evidence.x > 0, evidence.stated, np.nan) if runs and row.rate is None else evidence.stated
+        axes.plot(evidence.x, stated, "--", color="0.1", linewidth=1.6, label=f"{row.name}, stated", zorder=5)
+        axes.set(xlabel="iteration $k$" if row.axis == "k" else row.axis, ylabel=row.quantity)
+        if runs:
+            least = min(np.nanmin(values) for values in evidence.measured.values())
+            axes.set_yscale("log")
+            axes.set_ylim(bottom=max(least / 3, 1e-12))
+        if row.axis in ("λ", "κ") or (runs and row.rate is None):
+            axes.set_xscale("log")
+        if row.sense == "≥":
+            axes.set_ylim(
+                bottom=min(0.0, *(np.nanmin(v) for v in evidence.measured.values())) if row.axis == "k" else None
+            )
+        _legend(figure, axes)
+    return figure
+
+
+def _marks(evidence: "Evidence") -> dict[str, Any]:
+    return {"marker": "o", "markersize": 3} if len(evidence.x) <= 10 else {}
+
+
+def rate_card(card: "Card") -> Figure:
+    """Errors of a method against k, and its rates dashed, each as the line of that slope that lies on the errors."""
+    with plt.rc_context(RC):
+        figure, axes = plt.subplots(figsize=(4.4, 3.1), layout="constrained")
+        for j, (on, errors) in enumerate(card.errors.items()):
+            axes.plot(np.where(errors > 0, errors, np.nan), label=on, **{**style(j), "linewidth": 1.0})
+        for j, (label, rate) in enumerate(_lines(card).items()):
+            k, top = np.arange(max(map(len, card.errors.values()))), 0.0
+            for errors in card.errors.values():
+                with np.errstate(divide="ignore"):
+                    heights = np.log(errors) - k[: len(errors)] * np.log(rate)
+                top = max(top, heights[errors > FLOOR].max())
+            dashes = (0, (5, 1 + 2 * j))
+            axes.plot(k, np.exp(top + k * np.log(rate)), color="0.1", linestyle=dashes, linewidth=1.3, label=label)
+        axes.set(yscale="log", xlabel="iteration $k$", ylabel=r"$\|x_k - x^\star\| / \|x_0 - x^\star\|$")
+        ends = [np.flatnonzero(errors > FLOOR).max(initial=1) for errors in card.errors.values()]
+        axes.set(xlim=(0, 1.2 * max(ends)), ylim=(FLOOR / 10, None))
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.set_title(f"{card.method.name}, $\\mu$ = {card.mu:g}, $L$ = {card.L:g}")
+        _legend(figure, axes)
+    return figure
+
+
+def _lines(card: "Card") -> dict[str, float]:
+    """The rates below 1 that are drawn, the faster first."""
+    rates = {"exact": card.exact, "certified": card.certified["frequencies"]}
+    rates |= {f"stated, {name}": rate for name, rate in card.stated.items()}
+    drawn = {label: float(rate) for label, rate in rates.items() if isinstance(rate, float) and 0 < rate < 1}
+    return {
+        f"{label}: $\\propto {rate:.4g}^k$": rate for label, rate in sorted(drawn.items(), key=lambda line: line[1])
+    }
 
 
 def check_columns(problems: int) -> None:

@@ -43,10 +43,14 @@ ROOMS = {
     "explain": {"hyper", "loops", "method", "minimize", "rule"},
     "plots": {"problems", "profiles", "result"},
     "compare": {"errors", "method", "minimize", "problems", "profiles", "result", "rule"},
+    "rates": {
+        *("compare", "errors", "hyper", "method", "minimize", "preconditioners", "problems", "profiles", "result"),
+        *("rule", "rules", "transforms"),
+    },
     "bench": {"compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "result", "rules"},
     "cli": {
         *("compare", "explain", "files", "load", "method", "minimize", "preconditioners", "problems"),
-        *("result", "rule", "rules", "searches"),
+        *("rates", "result", "rule", "rules", "searches"),
     },
 }
 # Imports inside a function, which would otherwise run backwards or load something heavy.
@@ -58,10 +62,13 @@ DEFERRED = {
     ("problems", "compiled"),
     ("result", "plots"),
     ("compare", "plots"),
+    ("rates", "plots"),
+    ("rates", "files"),
     ("cli", "plots"),
     ("cli", "bench"),
 }
 HEAVY = {"numba": {"compiled"}, "matplotlib": {"plots"}, "sympy": set(), "torch": set(), "scipy": set(), "jax": set()}
+HEAVY |= {"cvxpy": set(), "PEPit": set()}
 
 
 def imports(file):

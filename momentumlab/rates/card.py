@@ -1,0 +1,224 @@
+"""The rate card of a method: what is measured, exact, certified and stated, side by side."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..compare import markdown
+from ..method import Method
+from ..rule import Rule
+from .certify import certified
+from .equivalence import equivalent
+from .evidence import observe, quadratics, strongly_convex
+from .fit import Measured, measured
+from .linear import NotLinear
+from .rate import Rate, as_tuned, constants
+from .spectra import exact, growth
+from .theorems import THEOREMS, Theorem
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SMALL = 1e-13
+"""Where rounding ends a run: runs are as long as the slowest rate takes to get there, within bounds."""
+STEPS = (200, 4000)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Card:
+    """What `card` returns: printed as a table, drawn by `plot`.
+
+    Attributes
+    ----------
+    method : Method
+    mu, L : float
+    exact : Rate or str
+        On quadratics; or why there is none.
+    certified : dict of str to Rate, None or str
+        On strongly convex functions, by each test that was made; None where no rate below 1 is.
+    stated : dict of str to Rate
+        By the theorems that cover the method.
+    measured : dict of str to Measured or str
+        On each function; or why the errors tell no rate.
+    errors : dict of str to ndarray
+        ‖xₖ − x*‖/‖x₀ − x*‖ on each function.
+    growth : Growth or None
+        How far errors on quadratics grow before they shrink.
+    """
+
+    method: Method
+    mu: float
+    L: float
+    exact: Rate | str
+    certified: dict[str, Rate | str | None]
+    stated: dict[str, Rate]
+    measured: dict[str, Measured | str]
+    errors: dict[str, np.ndarray]
+    growth: Any
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Kind, functions, rate, what it rests on."""
+        found = [("exact", "quadratics", *_cells(self.exact))]
+        found += [("certified", "strongly convex", *_cells(rate, by)) for by, rate in self.certified.items()]
+        found += [("stated", THEOREMS[name].on, *_cells(rate)) for name, rate in self.stated.items()]
+        return found + [("measured", on, *_cells(rate)) for on, rate in self.measured.items()]
+
+    def table(self, format: str = "markdown") -> str:
+        """The card as a table, "markdown" or "json"."""
+        if format == "json":
+            import json
+
+            return json.dumps(self.record(), indent=2, ensure_ascii=False)
+        if format != "markdown":
+            raise ValueError(f"format = {format!r}; it must be 'markdown' or 'json'")
+        head = f"{self.method}, μ = {self.mu:g}, L = {self.L:g}, κ = {self.L / self.mu:g}"
+        body = markdown(["", "on", "rate", "rests on"], [list(row) for row in self.rows()], numbers={2})
+        tail = (
+            f"\nOn quadratics errors grow {self.growth.peak:.4g}-fold first, at k = {self.growth.k}."
+            if self._grows
+            else ""
+        )
+        return f"{head}\n\n{body}{tail}"
+
+    @property
+    def _grows(self) -> bool:
+        return self.growth is not None and self.growth.k > 0
+
+    def record(self) -> dict[str, Any]:
+        """The card as plain values."""
+        names = ("kind", "on", "rate", "rests_on")
+        rates = [dict(zip(names, row, strict=True)) for row in self.rows()]
+        for row, value in zip(rates, self._values(), strict=True):
+            row["rate"] = value
+        return {"method": str(self.method), "mu": self.mu, "L": self.L, "rates": rates}
+
+    def _values(self) -> list[Any]:
+        found = [self.exact, *self.certified.values(), *self.stated.values(), *self.measured.values()]
+        return [float(rate) if isinstance(rate, float) else None for rate in found]
+
+    __str__ = __repr__ = table
+
+    def plot(self, path: Any = None) -> "Figure":
+        """Errors against k, with the rates dashed; written to a file where a path is given."""
+        from ..plots import rate_card
+
+        figure = rate_card(self)
+        if path is not None:
+            from ..files import save
+
+            save(figure, path)
+        return figure
+
+
+def _cells(rate: Any, by: str = "") -> tuple[str, str]:
+    if isinstance(rate, str):
+        return "", rate
+    if rate is None:
+        return "none", by
+    if isinstance(rate, Measured):
+        return f"{rate:.6g}" if rate.kind == "linear" else "1", repr(rate)
+    return f"{rate:.6g}", rate.rests_on
+
+
+def card(method: Method | Rule | str, mu: float, L: float, *, sdp: bool = False, seeds: int = 2) -> Card:
+    """The rate card of a method on μ-strongly convex, L-smooth functions.
+
+    Parameters
+    ----------
+    method : Method, Rule or str
+        A rule, or the name of one, is tuned for μ and L, where there is such a tuning. Of one that is not linear only
+        what is measured remains.
+    mu, L : float
+        0 < μ < L.
+    sdp : bool
+        Whether to certify by the matrix inequality too, which takes CVXPY.
+    seeds : int
+        How many random functions it runs on, beside the worst cases.
+
+    Returns
+    -------
+    Card
+
+    Raises
+    ------
+    ValueError
+        Where μ or L is out of range.
+
+    Examples
+    --------
+    >>> import momentumlab as ml
+    >>> c = ml.rates.card(ml.nesterov, mu=1, L=100)
+    >>> c.exact, c.certified["frequencies"], c.stated["T6"]
+    (0.9, 0.927933, 0.948683)
+    >>> abs(c.measured["Nesterov's worst"] - 0.9) < 0.01
+    True
+    """
+    mu, L = constants("card", mu, L)
+    if mu == L:
+        raise ValueError(f"card: mu = L = {L:g}; a method that knows both is done in one step")
+    chosen = as_tuned(method, mu, L)
+    on_quadratics = _or_why(lambda: exact(chosen, mu, L))
+    tests = {"frequencies": "frequencies"} | ({"matrix inequality": "lmi"} if sdp else {})
+    worst = {name: _or_why(partial(certified, chosen, mu, L, by=by)) for name, by in tests.items()}
+    stated = {row.name: _stated(row, mu, L) for row in THEOREMS.values() if covers(row, chosen, mu, L)}
+    errors = _errors(chosen, mu, L, _steps([on_quadratics, *worst.values(), *stated.values()]), seeds)
+    return Card(
+        *(chosen, mu, L, on_quadratics, worst, stated),
+        measured={on: _or_why(partial(measured, e)) for on, e in errors.items()},
+        errors=errors,
+        growth=growth(chosen, mu, L) if isinstance(on_quadratics, Rate) else None,
+    )
+
+
+def _or_why(find: Callable[[], Any]) -> Any:
+    """What is found, or the sentence that says why not."""
+    try:
+        return find()
+    except (NotLinear, ValueError) as error:
+        return str(error)
+
+
+def covers(theorem: Theorem, method: Method, mu: float, L: float) -> bool:
+    """Whether a theorem with a rate speaks of a method: it is one of the theorem's, or takes the same gradients."""
+    if theorem.rate is None or theorem.methods is None:
+        return False
+    return any(_same(method, other) for other in theorem.methods(mu, L).values())
+
+
+def _same(method: Method, other: Method) -> bool:
+    if method.rule.inputs or other.rule.inputs or other.rule.bare_rule is not other.rule:
+        return repr(method) == repr(other)
+    try:
+        verdict = equivalent(method, other)
+    except NotLinear:
+        return False
+    return verdict.holds and not verdict.driven
+
+
+def _stated(theorem: Theorem, mu: float, L: float) -> Rate:
+    assert theorem.rate is not None
+    return Rate(theorem.rate(mu, L), f"{theorem.name}: {theorem.source}")
+
+
+def _steps(rates: list[Any]) -> int:
+    slowest = max((float(rate) for rate in rates if isinstance(rate, float)), default=1.0)
+    needed = math.log(SMALL) / math.log(slowest) if 0 < slowest < 1 else STEPS[1]
+    return int(np.clip(1.5 * needed, *STEPS))
+
+
+def _errors(method: Method, mu: float, L: float, steps: int, seeds: int) -> dict[str, np.ndarray]:
+    """On the functions of the theorems: worst cases once, random ones from each seed."""
+    worst = strongly_convex(mu, L, 0, steps) | quadratics(mu, L, 0, steps)
+    random = {"log-cosh": strongly_convex, "a rotated bowl": quadratics}
+    chosen = {on: worst[on] for on in ("two curvatures", "50 curvatures", "Nesterov's worst")}
+    for seed in range(seeds):
+        chosen |= {f"{on}, seed {seed}": make(mu, L, seed, steps)[on] for on, make in random.items()}
+    runs = {on: observe(method, p, x0, steps).distance for on, (p, x0) in chosen.items()}
+    return {on: distance / distance[0] for on, distance in runs.items()}
+
+
+__all__ = ["Card", "card"]

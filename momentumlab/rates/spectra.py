@@ -1,0 +1,336 @@
+"""Exact rates on quadratics: what a linear rule does on a mode of curvature λ, and over all λ in [μ, L].
+
+On the mode the gradient is λ times the point, and a Hessian's products are exact; forms whose coefficients are arrays
+over λ, or over grids of hyperparameters, walk through the rule.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..method import Method
+from ..rule import Rule
+from .linear import NotLinear, Part, part, settled, state_space, unit, walked
+from .rate import Rate, as_rule, as_tuned, constants, spectral_radius
+from .tuning import least
+
+MODES = 257
+"""Curvatures at which a rule is looked at, before the worst is refined."""
+
+
+# ------------------------------------------------------------------ one mode
+
+
+def modes(rule: Rule, row: Mapping[str, Any], curvatures: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The step ξ⁺ = Mξ of a rule on quadratics of these curvatures, and its start ξ₀, from x₀ = 1.
+
+    Hyperparameters may be arrays that broadcast with the curvatures; the matrix is in the last two dimensions.
+    """
+    point = unit(rule.point)
+    seen = rule.seen(point, point * curvatures, row)
+    vectors = {"g": seen, rule.point: point, **{n: unit(n) for n in rule.slots}}
+    products = [vectors[n[1:]] * curvatures if n[0] == "B" else vectors[n[1:]] / curvatures for n in rule.inputs]
+    given = [point, point * curvatures, *products, *(unit(n) for n in rule.slots)]
+    new, first = walked(rule, row, given, unit("x0"), unit("x0") * curvatures)
+    states = (rule.point, *rule.slots)
+    values = [form.of(name) for form in new for name in states] + [form.of("x0") for form in first]
+    shape = np.broadcast_shapes(np.shape(curvatures), *map(np.shape, values))
+    whole = [np.broadcast_to(np.asarray(value, dtype=float), shape) for value in values]
+    n = len(states)
+    return np.stack(whole[: n * n], axis=-1).reshape(*shape, n, n), np.stack(whole[n * n :], axis=-1)
+
+
+class Spectrum:
+    """A linear method on the modes of quadratics: its step, cut down to what a run reaches and shows."""
+
+    def __init__(self, method: Method) -> None:
+        if method.rule.inputs and not method.takes_hessian:
+            by = method.preconditioner
+            raise NotLinear(
+                f"{method.name}: what {by} supplies moves with the run; only hessian() is exact on quadratics"
+            )
+        self.rule, self.row = method.rule, settled(method)
+        self.part: Part = part(state_space(method))
+        self.reported = (self.rule.point, *self.rule.slots).index(self.rule.reports)
+
+    def steps(self, curvatures: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The matrices and starts of modes."""
+        return modes(self.rule, self.row, np.asarray(curvatures, dtype=float))
+
+    def radius(self, curvatures: Any) -> np.ndarray:
+        """The rate of each mode."""
+        return spectral_radius(self.part.L @ self.steps(curvatures)[0] @ self.part.R)
+
+    def amplitude(self, curvatures: Any, k: int) -> np.ndarray:
+        """|eₖ|/|e₀| on each mode."""
+        M, start = self.steps(curvatures)
+        return np.abs((np.linalg.matrix_power(M, k) @ start[..., None])[..., self.reported, 0])
+
+
+def highest(values: Callable[[np.ndarray], np.ndarray], mu: float, L: float) -> tuple[float, float]:
+    """The largest value over [μ, L] and where: at many points, then more closely around the largest of them."""
+    grid = np.geomspace(mu, L, MODES) if mu < L else np.array([L])
+    found = values(grid)
+    for _ in range(6):
+        i = int(np.argmax(found))
+        low, high = grid[max(i - 1, 0)], grid[min(i + 1, len(grid) - 1)]
+        closer = np.append(np.linspace(low, high, 33), grid[i])
+        more = values(closer)
+        if low == high or more.max() <= found[i]:
+            break
+        grid, found = closer[:-1], more[:-1]
+    return float(found.max()), float(grid[int(np.argmax(found))])
+
+
+def exact(method: Method | Rule | str, mu: float, L: float) -> Rate:
+    """The exact asymptotic rate on quadratics with eigenvalues in [μ, L].
+
+    max over λ in [μ, L] of the spectral radius of A + λBC, where (A, B, C) is the part of the rule that a run reaches.
+
+    Parameters
+    ----------
+    method : Method, Rule or str
+        Linear, once its schedules have settled; a rule is tuned for μ and L, where there is such a tuning.
+    mu, L : float
+        0 < μ ≤ L.
+
+    Returns
+    -------
+    Rate
+        Less than 1 where the method converges. `worst` is the λ that decides it.
+
+    Raises
+    ------
+    NotLinear
+        Where the rule is not linear, or moves with k.
+    ValueError
+        Where μ or L is out of range.
+
+    References
+    ----------
+    Polyak (1964); Lessard, Recht & Packard (2016).
+
+    Examples
+    --------
+    >>> import momentumlab as ml
+    >>> ml.rates.exact(ml.heavy_ball, mu=1, L=100)
+    0.818182
+    >>> ml.rates.exact(ml.gradient_descent(lr=0.03), mu=1, L=100).worst
+    100.0
+    """
+    mu, L = constants("exact", mu, L)
+    rate, worst = highest(Spectrum(as_tuned(method, mu, L)).radius, mu, L)
+    return Rate(rate, f"the spectrum on quadratics; worst at λ = {worst:.6g}", worst=worst)
+
+
+def amplitudes(method: Method | Rule | str, curvatures: Any, steps: int) -> np.ndarray:
+    """eₖ/e₀ at the iterates of a linear method on ½λx², for each λ and k = 0, ..., steps.
+
+    Parameters
+    ----------
+    method : Method or str
+    curvatures : array_like of shape (modes,)
+    steps : int
+
+    Returns
+    -------
+    ndarray of shape (steps + 1, modes)
+        With the schedules as they are at each k.
+
+    Examples
+    --------
+    >>> import momentumlab as ml
+    >>> amplitudes(ml.gradient_descent(lr=0.5), [1.0, 2.0], 2).tolist()
+    [[1.0, 1.0], [0.5, 0.0], [0.25, 0.0]]
+    """
+    curvatures = np.atleast_1d(np.asarray(curvatures, dtype=float))
+    chosen = as_tuned(method, float(curvatures.min()), float(curvatures.max()))
+    spectrum = Spectrum(chosen)
+    state = modes(chosen.rule, chosen.rule.row(1), curvatures)[1]
+    found = [state[:, spectrum.reported]]
+    for k in range(1, steps + 1):
+        M, _ = modes(chosen.rule, chosen.rule.row(k), curvatures)
+        state = (M @ state[..., None])[..., 0]
+        found.append(state[:, spectrum.reported])
+    return np.array(found)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How far errors grow before they shrink: `peak` is the largest |eₖ|/|e₀|, at `k`, on the mode `worst`."""
+
+    peak: float
+    k: int
+    worst: float
+
+
+def growth(method: Method | Rule | str, mu: float, L: float) -> Growth:
+    """The transient growth on quadratics with eigenvalues in [μ, L]: the largest |eₖ|/|e₀| over modes and iterations.
+
+    Parameters
+    ----------
+    method, mu, L
+        As `exact` takes them.
+
+    Returns
+    -------
+    Growth
+        The peak is inf where the method diverges.
+
+    Examples
+    --------
+    >>> import momentumlab as ml
+    >>> found = ml.rates.growth(ml.heavy_ball, mu=1, L=100)
+    >>> round(found.peak, 6), found.k, found.worst
+    (3.707217, 4, 100.0)
+    """
+    mu, L = constants("growth", mu, L)
+    spectrum = Spectrum(as_tuned(method, mu, L))
+    rate, worst = highest(spectrum.radius, mu, L)
+    if rate >= 1:
+        return Growth(np.inf, 0, worst)
+    grid = np.geomspace(mu, L, MODES) if mu < L else np.array([L])
+    M, state = spectrum.steps(grid)
+    best, at, k = np.abs(state[:, spectrum.reported]).max(), 0, 0
+    while k * (1 - rate) < 40:  # beyond, ρᵏ leaves nothing of any power of k
+        k += 1
+        state = (M @ state[..., None])[..., 0]
+        if (most := np.abs(state[:, spectrum.reported]).max()) > best:
+            best, at = most, k
+    peak, where = highest(lambda curvatures: spectrum.amplitude(curvatures, at), mu, L)
+    return Growth(peak, at, where)
+
+
+# ------------------------------------------------------------------ stability
+
+
+def lr_limit(beta: float, kd: float, L: float) -> float:
+    """The step size below which the family of PID is stable on quadratics with eigenvalues in (0, L].
+
+    Stable if and only if (α + 2k_d)L < 2(1 + β), for k_d ≥ 0; for k_d < 0 also β + |k_d|L < 1. Heavy ball is k_d = 0.
+
+    Parameters
+    ----------
+    beta, kd : float
+        0 ≤ β < 1.
+    L : float
+
+    Returns
+    -------
+    float
+        0 or less where no step size is stable.
+
+    References
+    ----------
+    Jury's criterion on z² − (1 + q − αλ)z + q, q = β − k_dλ.
+
+    Examples
+    --------
+    >>> lr_limit(beta=0.5, kd=0.0, L=1.0)
+    3.0
+    """
+    if kd < 0 and beta - kd * L >= 1:
+        return 0.0
+    return 2 * (1 + beta) / L - 2 * kd
+
+
+def stable_lr(rule: Rule | str, mu: float, L: float, **hyper: Any) -> float:
+    """The step size up to which a rule is stable on quadratics with eigenvalues in [μ, L], found by its spectrum.
+
+    Parameters
+    ----------
+    rule : Rule or str
+        Linear, with an lr.
+    mu, L : float
+    **hyper
+        Its other hyperparameters; those that depend on lr move with it.
+
+    Returns
+    -------
+    float
+        The least lr > 0 at which the rate reaches 1; 0 where it is 1 for small lr, inf where it never is.
+
+    Examples
+    --------
+    >>> import momentumlab as ml
+    >>> round(ml.rates.stable_lr(ml.nesterov, mu=1, L=100, beta=0.5), 9)
+    0.015
+    """
+    mu, L = constants("stable_lr", mu, L)
+    if "lr" in hyper:
+        raise TypeError("stable_lr finds lr; give the others")
+    chosen = as_rule("stable_lr", rule)
+    rate = lambda lr: float(exact(chosen(lr=lr, **hyper), mu, L))
+    low, high = 0.0, 1e-3 / L
+    while high < 1e6 / L and rate(high) < 1:
+        low, high = high, high * 1.25
+    if high >= 1e6 / L:
+        return np.inf
+    for _ in range(60 if low else 0):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rate(middle) < 1 else (low, middle)
+    return low
+
+
+def region(rule: Rule | str, mu: float, L: float, **hyper: Any) -> np.ndarray:
+    """The exact rate over a grid of hyperparameters; the method is stable where it is less than 1.
+
+    Parameters
+    ----------
+    rule : Rule or str
+    mu, L : float
+    **hyper : float or ndarray
+        Arrays broadcast against each other, as np.ix_ and np.meshgrid make them.
+
+    Returns
+    -------
+    ndarray
+        Of their common shape; inf where a value is out of its range.
+
+    Examples
+    --------
+    >>> import momentumlab as ml
+    >>> ml.rates.region(ml.gradient_descent, mu=1, L=10, lr=np.array([0.1, 0.3])).round(6).tolist()
+    [0.9, 2.0]
+    """
+    from tqdm import tqdm
+
+    mu, L = constants("region", mu, L)
+    chosen = as_rule("region", rule)
+    names, grids = list(hyper), np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in hyper.values()))
+    cells = zip(*(grid.ravel() for grid in grids), strict=True)
+    bar = tqdm(list(cells), desc=f"{chosen.name} on a grid", delay=2, leave=False, disable=None)
+    bound = lambda cell: chosen(**dict[str, Any](zip(names, map(float, cell), strict=True)))
+    found = [float(exact(bound(cell), mu, L)) for cell in bar]
+    return np.array(found).reshape(grids[0].shape)
+
+
+def tune(rule: Rule | str, mu: float, L: float, free: Sequence[str] | None = None) -> Method:
+    """The hyperparameters whose exact rate on quadratics with eigenvalues in [μ, L] is least.
+
+    Parameters
+    ----------
+    rule : Rule or str
+        Linear.
+    mu, L : float
+        0 < μ ≤ L.
+    free : sequence of str, optional
+        Which to search over: by default those that are numbers. Others stay functions of these.
+
+    Returns
+    -------
+    Method
+        The best of searches from several places.
+
+    Examples
+    --------
+    >>> import momentumlab as ml
+    >>> m = ml.rates.tune(ml.gradient_descent, mu=1, L=3)
+    >>> ml.rates.exact(m, mu=1, L=3)
+    0.5
+    """
+    mu, L = constants("tune", mu, L)
+    some = np.geomspace(mu, L, MODES // 8) if mu < L else np.array([L])
+    return least(as_rule("tune", rule), mu, L, lambda method: float(Spectrum(method).radius(some).max()), free)

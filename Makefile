@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo profile results test test-core test-slow lint bench clean
+.PHONY: demo profile results theorems test test-core test-slow mutants lint bench clean
 demo: $(VENV)/core.done  ## four methods race on four functions: a table, and docs/figures/race.png
 	mkdir -p docs/figures
 	$(BIN)/momentumlab compare rosenbrock beale cosine_wells mccormick \
@@ -11,6 +11,10 @@ demo: $(VENV)/core.done  ## four methods race on four functions: a table, and do
 
 results: $(VENV)/core.done  ## docs/results: the tables and figures of the papers
 	$(BIN)/python -m experiments.pmg_functions
+
+theorems: $(VENV)/analysis.done  ## docs/theorems.md and its figures, a rate card, and how frameworks' rules relate
+	$(BIN)/python -m analysis
+	$(BIN)/momentumlab rates nesterov --mu 1 --L 100 --plot docs/figures/card.png
 
 profile: $(VENV)/core.done  ## docs/figures/profile.png: which problems each method solves, and at what cost
 	mkdir -p docs/figures
@@ -27,6 +31,9 @@ test-slow: $(VENV)/test.done  ## tables of reference that take minutes
 test-core: $(VENV)/test-core.done  ## what needs neither torch nor SymPy
 	$(BIN)/python -m pytest -n auto
 
+mutants: $(VENV)/test.done  ## every sign, factor and start in rules.py changed, one at a time: what the tests catch
+	$(BIN)/python -m tests.mutation
+
 lint: $(VENV)/lint.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,6 +46,7 @@ clean:
 	rm -rf $(VENV) build dist
 
 $(VENV)/core.done: EXTRAS :=
+$(VENV)/analysis.done: EXTRAS := [analysis]
 $(VENV)/test.done: EXTRAS := [test,torch,analysis]
 $(VENV)/test-core.done: EXTRAS := [test]
 $(VENV)/lint.done: EXTRAS := [dev]

@@ -163,17 +163,6 @@ def table(comparison: ml.Comparison, cell: Callable[[Run], str]) -> str:
 # ------------------------------------------------------------------ why: rates near the minimiser
 
 
-def modal_rate(method: ml.Method, curvature: float) -> float:
-    """The spectral radius of one step on ½λx²: the rule's steps from unit vectors are the columns of a matrix."""
-    n = 1 + len(method.rule.slots)
-    columns = []
-    for x, *slots in np.eye(n):
-        rest = [curvature * slots[0]] if method.rule.inputs else []  # with the exact B, Bv = λv
-        new = method.advance(np.array([x]), np.array([curvature * x]), [*map(np.atleast_1d, (*rest, *slots))], 2)
-        columns.append(np.concatenate(new))
-    return float(np.abs(np.linalg.eigvals(np.array(columns))).max())
-
-
 def measured_rate(run: Run) -> float:
     """By which factor ‖∇f‖ falls an iteration, over the last two thirds of a run."""
     history = run.result.history
@@ -189,7 +178,7 @@ def rates(comparison: ml.Comparison) -> str:
         L = FUNCTIONS[problem.name]
         curvatures = np.linalg.eigvalsh(problem.hess(problem.nearest(runs["PID"].result.x)))
         methods = {name: method for name, method in fixed(L).items() if name in ("heavy ball", "PID")}
-        predicted = {name: max(modal_rate(m, c) for c in curvatures) for name, m in methods.items()}
+        predicted = {name: max(ml.rates.exact(m, mu=c, L=c) for c in curvatures) for name, m in methods.items()}
         predicted["PMG bfgs"] = predicted["PID"]
         momenta = " and ".join(f"{BETA * (1 - c / L):.2f}" for c in curvatures)
         shown = [f"{predicted[name]:.3f} · {measured_rate(runs[name]):.3f}" for name in names]

@@ -6,7 +6,6 @@ hyperparameters, numbers or functions of the iteration k (from 1) and of each ot
 theory sets them to on μ-strongly convex, L-smooth functions.
 """
 
-from sys import float_info
 from typing import Any
 
 from .hyper import recurrence
@@ -15,7 +14,7 @@ from .preconditioners import bfgs, hessian
 from .rule import GRADIENT, POINT, rule
 from .transforms import decoupled, decoupled_schedule
 
-EPS = float_info.epsilon
+ROUNDING = 1e-9  # relative, of norms over as many coordinates as there may be
 
 
 def average(m: Any, g: Any, beta: Any) -> Any:
@@ -213,9 +212,9 @@ def newton(x, g, Hg, /, lr=1.0):
 
 
 def shrinkage(v, Bv, beta, kd, eta_max):
-    """What keeps ‖βv − k_d Bv‖ ≤ η‖v‖; 1 where that holds up to rounding."""
+    """What keeps ‖βv − k_d Bv‖ ≤ η‖v‖; 1 where that holds up to 10⁻⁹, which rounding may take."""
     size, most = norm(beta * v - kd * Bv), eta_max * norm(v)
-    return where(size > most * (1 + 8 * EPS), most / size, 1.0)
+    return where(size > most * (1 + ROUNDING), most / size, 1.0)
 
 
 @rule(preconditioner=bfgs())

@@ -7,10 +7,18 @@ sp = pytest.importorskip("sympy")
 import momentumlab as ml  # noqa: E402
 from momentumlab import rule  # noqa: E402
 from momentumlab.ops import norm, where  # noqa: E402
+from momentumlab.rates import NotLinear, poles, state_space, zeros  # noqa: E402
+from momentumlab.rates import transfer_function as transfer  # noqa: E402
 
-from .door_sympy import lam, same, state_space, transfer, z  # noqa: E402
-
+z, lam = sp.symbols("z lambda")
 lr, beta, kd = sp.symbols("lr beta kd", positive=True)
+
+
+def same(a, b):
+    """Whether two rational functions are equal."""
+    return sp.cancel(sp.together(a - b)) == 0
+
+
 FAMILY = -((lr + kd) * z - kd) / ((z - 1) * (z - beta))
 
 
@@ -42,32 +50,36 @@ def test_a_difference_outside_the_momentum_is_of_third_order():
     """z(z − 1)(z − β) + αλz² + k_dλ(z − 1)(z − β)."""
     expected = -(lr * z**2 + kd * (z - 1) * (z - beta)) / (z * (z - 1) * (z - beta))
     assert same(transfer(ml.pid_outside), expected)
-    a, b, c, _ = state_space(ml.pid_outside)
+    r = state_space(ml.pid_outside)
     polynomial = z * (z - 1) * (z - beta) + lr * lam * z**2 + kd * lam * (z - 1) * (z - beta)
-    assert same((a + lam * b * c).charpoly(z).as_expr(), polynomial)
+    assert same((r.A + lam * r.B * r.C).charpoly(z).as_expr(), polynomial)
 
 
 def test_the_sign_as_printed_is_more_momentum():
     """z(z − β)[z² − (1 + q − αλ)z + q] with q = β + (1 − β)K_dλ, where K_d enters with the other sign."""
     gain = sp.Symbol("K_d", positive=True)
-    a, b, c, _ = state_space(ml.pid_ema, Kd=-gain)
+    r = state_space(ml.pid_ema, Kd=-gain)
     q = beta + (1 - beta) * gain * lam
-    assert same((a + lam * b * c).charpoly(z).as_expr(), z * (z - beta) * (z**2 - (1 + q - lr * lam) * z + q))
+    assert same((r.A + lam * r.B * r.C).charpoly(z).as_expr(), z * (z - beta) * (z**2 - (1 + q - lr * lam) * z + q))
 
 
 def test_state_spaces_are_the_literal_realisations():
-    a, b, c, reported = state_space(ml.pid)
-    assert a == sp.Matrix([[1, beta, kd], [0, beta, kd], [0, 0, 0]])
-    assert sp.simplify(b - sp.Matrix([-lr - kd, -lr - kd, 1])) == sp.zeros(3, 1)
-    assert c == sp.Matrix([[1, 0, 0]]) == reported
+    r = state_space(ml.pid)
+    assert r.A == sp.Matrix([[1, beta, kd], [0, beta, kd], [0, 0, 0]])
+    assert sp.simplify(r.B - sp.Matrix([-lr - kd, -lr - kd, 1])) == sp.zeros(3, 1)
+    assert r.C == sp.Matrix([[1, 0, 0]]) == r.E
+    assert (r.X, r.G) == (sp.Matrix([1, 0, 0]), sp.Matrix([0, 0, 1]))
+    assert (r.states, r.inputs) == (("x", "v", "g_prev"), ("g",))
     gain = sp.Symbol("K_d", positive=True)
-    a, b, _, _ = state_space(ml.pid_ema, Kd=gain)
+    r = state_space(ml.pid_ema, Kd=gain)
+    a, b = r.A, r.B
     expected = sp.Matrix(
         [[1, beta, -gain * beta, gain * (1 - beta)], [0, beta, 0, 0], [0, 0, beta, beta - 1], [0, 0, 0, 0]]
     )
     assert sp.simplify(a - expected) == sp.zeros(4, 4)
     assert sp.simplify(b - sp.Matrix([-lr - gain * (1 - beta), -lr, 1 - beta, 1])) == sp.zeros(4, 1)
-    a, b, _, _ = state_space(ml.rsgdm)
+    r = state_space(ml.rsgdm)
+    a, b = r.A, r.B
     expected = sp.Matrix(
         [[1, -lr * beta, -lr * beta**2, lr * beta * (1 - beta)], [0, beta, 0, 0], [0, 0, beta, beta - 1], [0, 0, 0, 0]]
     )
@@ -76,14 +88,40 @@ def test_state_spaces_are_the_literal_realisations():
 
 
 def test_nesterov_reports_its_own_iterate():
-    _, _, taken, reported = state_space(ml.nesterov)
-    assert (taken, reported) == (sp.Matrix([[1, 0]]), sp.Matrix([[0, 1]]))
+    r = state_space(ml.nesterov)
+    assert (r.C, r.E) == (sp.Matrix([[1, 0]]), sp.Matrix([[0, 1]]))
 
 
-def test_linearity_is_found_by_walking():
-    for nonlinear in (ml.adagrad, ml.adadelta, ml.rsgdm.after(ml.clip_value), ml.rmsprop, ml.adam, ml.radam):
-        assert state_space(nonlinear) is None
-    assert state_space(ml.heavy_ball.after(ml.l2)) is not None
+LINEAR = [
+    *("gradient_descent", "heavy_ball", "sgd", "heavy_ball_ema", "heavy_ball_ema_corrected", "nesterov"),
+    *("nesterov_convex", "nesterov_fista", "nesterov_sgd", "qhm", "triple_momentum", "pid", "pid_ema", "pid_outside"),
+    *("rsgdm", "newton", "pmg_outside", "sgdw", "sgdw_paper"),
+]
+
+
+@pytest.mark.parametrize("name", ml.rules.__all__)
+def test_linearity_is_found_by_walking(name):
+    """The rules that are linear for given products; the others say where they are not."""
+    if name in LINEAR:
+        assert state_space(getattr(ml, name)).A.rows == 1 + len(getattr(ml, name).slots)
+    else:
+        with pytest.raises(NotLinear, match=f"{name} is not linear: it (multiplies vectors|measures whole vectors)"):
+            state_space(getattr(ml, name))
+
+
+def test_transforms_are_walked_through():
+    assert state_space(ml.heavy_ball.after(ml.l2)).A.rows == 2
+    for clipped in (ml.rsgdm.after(ml.clip_value), ml.rsgdm.after(ml.clip_norm), ml.heavy_ball.after(ml.centralize)):
+        with pytest.raises(NotLinear, match=r"is not linear: it (takes the larger|measures whole|couples coordinates)"):
+            state_space(clipped)
+
+
+def test_poles_and_zeros_are_those_of_a_controller():
+    """Integral action at 1, a leak at β, derivative action at k_d/(α + k_d)."""
+    assert poles(ml.pid) == [1, beta]
+    assert zeros(ml.pid) == [kd / (kd + lr)]
+    assert poles(ml.pid_outside) == [0, 1, beta]
+    assert zeros(ml.heavy_ball) == [0]
 
 
 def test_l2_closes_a_loop_through_the_rule():
@@ -107,10 +145,11 @@ def test_products_of_a_preconditioner_are_inputs():
     """With the exact Hessian, on the mode λ, the preconditioned rule has PID's characteristic polynomial."""
     assert preconditioned.inputs == ("Bv",)
     assert preconditioned.kinds["shrink"] == "measured"
-    a, b, _, _ = state_space(preconditioned, shrink=1)
-    closed = a + b * sp.Matrix([[lam, 0], [0, lam]])
-    a3, b3, c3, _ = state_space(ml.pid)
-    pid = (a3 + lam * b3 * c3).charpoly(z).as_expr()
+    r = state_space(preconditioned, shrink=1)
+    assert r.inputs == ("g", "Bv")
+    closed = r.A + r.B * sp.Matrix([[lam, 0], [0, lam]])
+    r = state_space(ml.pid)
+    pid = (r.A + lam * r.B * r.C).charpoly(z).as_expr()
     assert same(closed.charpoly(z).as_expr() * z, pid)
 
 

@@ -6,14 +6,15 @@ A linear rule is a controller in feedback with the gradient, of which only a qua
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
 
-from ..errors import unknown
+from ..errors import short, unknown
 from ..method import Method
 from ..rule import Rule
-from .linear import NotLinear, StateSpace, part, queries, responses, state_space
+from .linear import NotLinear, part, queries, responses, state_space
 from .rate import Rate, as_rule, as_tuned, constants, spectral_radius, whole
 from .tuning import least
 
@@ -25,18 +26,44 @@ LAST = 1 - 1e-6
 MULTIPLIERS = ("best", "sector", "off-by-one")
 
 
-def _scaled(owner: str, method: Method | Rule | str, mu: float, L: float) -> tuple[StateSpace, float]:
-    """What a run reaches and shows, for L = 1, and μ/L."""
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """A rule in feedback with a gradient, scaled to L = 1: G(z) = above(z)/below(z).
+
+    Attributes
+    ----------
+    above, below : ndarray
+        Coefficients, from the highest power of z; `below` starts with 1.
+    mu : float
+        μ/L.
+    converges : float
+        The rate on one quadratic of the class, the fastest of three: what no certificate goes below.
+    """
+
+    above: np.ndarray
+    below: np.ndarray
+    mu: float
+    converges: float
+
+    def gain(self, z: np.ndarray) -> np.ndarray:
+        """G(z)."""
+        return np.polyval(self.above, z) / np.polyval(self.below, z)
+
+
+def loop(owner: str, method: Method | Rule | str, mu: float, L: float) -> Loop:
+    """The loop of a linear method."""
     mu, L = constants(owner, mu, L)
     chosen = as_tuned(method, mu, L)
     if chosen.rule.inputs:
         by = chosen.preconditioner
-        raise NotLinear(
-            f"{chosen.name}: what {by} supplies depends on the function beyond its gradient; no certificate"
-        )
+        raise NotLinear(f"{chosen.name}: what {by} supplies depends on f beyond its gradient, so nothing is certified")
     space = state_space(chosen)
-    found = part(space).of(space)
-    return StateSpace(found.A, found.B * L, *(found.C, found.E, found.X, found.G, found.states, found.inputs)), mu / L
+    whole, answering = (part(space, start).of(space) for start in (True, False))
+    radii = [float(spectral_radius(whole.A + c * whole.B @ whole.C)) for c in (mu, (mu + L) / 2, L)]
+    below = np.poly(answering.A)
+    n = len(answering.A)
+    above = np.convolve(below, responses(answering, n)[:, 0])[:n] * L if n else np.zeros(1)
+    return Loop(above, below, mu / L, min(radii))
 
 
 def _least(holds: Callable[[float], bool], precision: float) -> float | None:
@@ -54,54 +81,47 @@ def _least(holds: Callable[[float], bool], precision: float) -> float | None:
 
 
 class Frequencies:
-    """The frequency test of a loop, for L = 1.
+    """The frequency test: ρ is certified if one quadratic converges at ρ, and for one h in [0, ρ²], on |z| = ρ,
 
-    For one h in [0, ρ²], Re[(1 − h/z)·conj(1 − μG(z))·(G(z) − 1)] ≤ 0 on |z| = ρ, and one quadratic converges at ρ.
+    Re[(1 − h/z)·conj(1 − μG(z))·(G(z) − 1)] ≤ 0.
     """
 
-    def __init__(self, space: StateSpace, mu: float, angles: int = ANGLES) -> None:
-        self.mu = mu
-        self.one = min(float(spectral_radius(space.A + c * space.B @ space.C)) for c in (mu, (1 + mu) / 2, 1.0))
-        self.below = np.poly(space.A)
-        self.above = np.convolve(self.below, responses(space, len(space.A))[:, 0])[: len(space.A)]
+    def __init__(self, loop: Loop, multiplier: str, angles: int = ANGLES) -> None:
+        self.loop, self.multiplier = loop, multiplier
         near = np.geomspace(1e-7, 0.1, angles // 4)
-        turns = np.concatenate([[0.0], near, np.linspace(0.1, np.pi - 0.1, angles // 2), np.pi - near[::-1], [np.pi]])
-        self.circle = np.exp(1j * turns)
+        middle = np.linspace(0.1, np.pi - 0.1, angles // 2)
+        self.circle = np.exp(1j * np.concatenate([[0.0], near, middle, np.pi - near[::-1], [np.pi]]))
 
-    def gain(self, z: np.ndarray) -> np.ndarray:
-        """G(z)."""
-        return np.polyval(self.above, z) / np.polyval(self.below, z)
-
-    def holds(self, rho: float, multiplier: str) -> bool:
+    def holds(self, rho: float) -> bool:
         """Whether ρ is certified."""
-        if self.one >= rho:
+        if self.loop.converges >= rho:
             return False
         z = rho * self.circle
-        G = self.gain(z)
-        b, c = np.conj(1 - self.mu * G), G - 1
-        size = np.abs(b) * np.abs(c)
-        plain, turned = (b * c).real / size, (b * c / z).real / size
-        if multiplier == "sector":
-            return bool((plain <= SLACK).all())
-        # (1 − h/z)·b·c ≤ slack·|1 − h/z|·|b·c|, tried from the largest h, which was the best in every case
-        weights = rho**2 * (np.array([1.0]) if multiplier == "off-by-one" else np.linspace(1, 0, 33))
-        return any(bool((plain - h * turned <= SLACK * np.abs(1 - h / z)).all()) for h in weights)
+        G = self.loop.gain(z)
+        both = np.conj(1 - self.loop.mu * G) * (G - 1)
+        size = np.abs(both)  # at each frequency, or the poles would hide all others
+        plain, turned = both.real / size, (both / z).real / size
+        weights = {"sector": [0.0], "off-by-one": [1.0]}.get(self.multiplier, np.linspace(1, 0, 33))
+        slack = lambda h: SLACK * np.abs(1 - h / z)
+        return any(bool((plain - h * turned <= slack(h)).all()) for h in rho**2 * np.asarray(weights))
 
 
 # ------------------------------------------------------------------ by a linear matrix inequality
 
 
 class Inequality:
-    """The linear matrix inequality of Lessard, Recht & Packard for a loop, for L = 1.
+    """The linear matrix inequality: P ≻ 0 and ℓ ≥ 0 such that eᵀPe shrinks by ρ² a step wherever the constraint holds.
 
-    P ≻ 0 and ℓ ≥ 0 such that eᵀPe shrinks by ρ² a step wherever the constraint holds.
+    In the state (yₖ, yₖ₋₁, ...) of G's companion form, scaled so that a state of ones is y = 1.
     """
 
-    def __init__(self, space: StateSpace, mu: float, multiplier: str) -> None:
+    def __init__(self, loop: Loop, multiplier: str) -> None:
         import cvxpy as cp
 
-        A, B, C = space.A, space.B[:, :1], space.C
-        n = len(A)
+        n, mu = len(loop.below) - 1, loop.mu
+        scale = loop.above.sum() or 1.0
+        A = np.vstack([-loop.below[1:], np.eye(n)[:-1]])
+        B, C = scale * np.eye(n)[:, :1], loop.above[None, :] / scale
         filtered = multiplier != "sector"
         if filtered:
             A, B = np.block([[A, np.zeros((n, 1))], [-C, np.zeros((1, 1))]]), np.vstack([B, [[1.0]]])
@@ -111,23 +131,23 @@ class Inequality:
         earlier = np.eye(1, size + 1, n) if filtered else np.zeros((1, size + 1))
         paired = lambda row: row.T @ below + below.T @ row
 
-        self.square = cp.Parameter(nonneg=True)
+        self.loop, self.square = loop, cp.Parameter(nonneg=True)
         self.P, self.excess = cp.Variable((size, size), PSD=True), cp.Variable()
         step, old = np.hstack([A, B]), np.eye(size, size + 1)
         constraint = paired(above) + self.square * paired(earlier)
         matrix = step.T @ self.P @ step - self.square * (old.T @ self.P @ old) + constraint
         if multiplier == "best":
-            weight = cp.Variable(nonneg=True)  # of the sector beside the filtered constraint
-            matrix = matrix + weight * paired(above)
+            matrix = matrix + cp.Variable(nonneg=True) * paired(above)  # the sector beside the filtered constraint
         symmetric = (matrix + matrix.T) / 2
-        self.problem = cp.Problem(
-            cp.Minimize(self.excess), [symmetric << self.excess * np.eye(size + 1), self.excess >= -1]
-        )
+        bounds = [symmetric << self.excess * np.eye(size + 1), self.excess >= -1]
+        self.problem = cp.Problem(cp.Minimize(self.excess), bounds)
 
     def holds(self, rho: float) -> bool:
         """Whether ρ is certified, to the solver's precision."""
         import cvxpy as cp
 
+        if self.loop.converges >= rho:
+            return False
         self.square.value = rho**2
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of inaccurate solutions, which are judged by their excess
@@ -187,13 +207,12 @@ def certified(
         raise ValueError(f"certified: {unknown('multiplier', multiplier, MULTIPLIERS)}")
     if by not in ("frequencies", "lmi"):
         raise ValueError(f"certified: {unknown('test', by, ('frequencies', 'lmi'))}")
-    space, ratio = _scaled("certified", method, mu, L)
+    closed = loop("certified", method, mu, L)
     if by == "frequencies":
-        test = Frequencies(space, ratio)
-        found, how = _least(lambda rho: test.holds(rho, multiplier), 1e-8), "the frequency test"
+        found, how = _least(Frequencies(closed, multiplier).holds, 1e-8), "the frequency test"
     else:
         needs_solver("certified by a matrix inequality")
-        found, how = _least(Inequality(space, ratio, multiplier).holds, 1e-5), "the matrix inequality"
+        found, how = _least(Inequality(closed, multiplier).holds, 1e-5), "the matrix inequality"
     what = "either constraint" if multiplier == "best" else f"the {multiplier} constraint"
     return None if found is None else Rate(found, f"{how} with {what}", multiplier=multiplier)
 
@@ -203,20 +222,24 @@ def needs_solver(what: str, solver: str = "cvxpy") -> None:
         raise ImportError(f"{what} needs {solver}: pip install 'momentumlab[analysis]'")
 
 
-def worst_case(method: Method | Rule | str, mu: float, L: float, steps: int) -> float:
-    """The largest ‖y_N − x*‖² over all μ-strongly convex, L-smooth functions and starts with ‖x₀ − x*‖ ≤ 1.
+def worst_case(
+    method: Method | Rule | str, mu: float, L: float, steps: int, *, start: str = "distance", end: str = "distance"
+) -> float:
+    """The largest error after some steps over all μ-strongly convex, L-smooth functions, from an error of 1.
 
-    y_N is the point where the gradient is taken after N steps. Exact up to the solver's precision: by performance
-    estimation (PEPit), whose points are those that the rule itself makes.
+    ‖y_N − x*‖² or f(y_N) − f*, where y_N is the point at which the gradient is taken after N steps. Exact up to the
+    solver's precision: by performance estimation (PEPit), on the very points that the rule makes.
 
     Parameters
     ----------
     method : Method, Rule or str
         Linear; its schedules may move.
     mu, L : float
-        0 < μ ≤ L.
+        0 ≤ μ ≤ L; 0 is convex.
     steps : int
-        N, at least 1; the time grows like N⁶, 20 take half a minute.
+        N, at least 1; twenty take some seconds, and the time grows fast.
+    start, end : {"distance", "gap"}
+        Which error is 1 at first, ‖x₀ − x*‖² or f(x₀) − f*, and which is largest at last.
 
     Returns
     -------
@@ -224,7 +247,12 @@ def worst_case(method: Method | Rule | str, mu: float, L: float, steps: int) -> 
 
     Raises
     ------
-    NotLinear, ValueError, ImportError
+    NotLinear
+        Where the rule is not linear.
+    ValueError
+        Where an argument is out of range.
+    ImportError
+        Where PEPit is not installed.
 
     References
     ----------
@@ -236,24 +264,29 @@ def worst_case(method: Method | Rule | str, mu: float, L: float, steps: int) -> 
     >>> round(ml.rates.worst_case(ml.gradient_descent(lr=1.0), mu=0.1, L=1, steps=1), 4)
     0.81
     """
-    mu, L = constants("worst_case", mu, L)
-    steps = whole("worst_case", "steps", steps)
+    steps, chosen = whole("worst_case", "steps", steps), as_tuned(method, mu, L)
+    if mu != 0:
+        mu, L = constants("worst_case", mu, L)
+    for name, kind in (("start", start), ("end", end)):
+        if kind not in ("distance", "gap"):
+            raise ValueError(f"worst_case: {name} = {short(kind)}; it must be 'distance' or 'gap'")
     needs_solver("worst_case", "PEPit")
     from PEPit import PEP
     from PEPit.functions import SmoothStronglyConvexFunction
 
     problem = PEP()
     f = problem.declare_function(SmoothStronglyConvexFunction, mu=mu, L=L)
-    best, start = f.stationary_point(), problem.set_initial_point()
-    problem.set_initial_condition((start - best) ** 2 <= 1)
-    vectors = {"x0": start}
-    for k, form in enumerate(queries(as_tuned(method, mu, L), steps + 1)):
-        point = sum((c * vectors[n] for n, c in form.parts.items()), 0 * start)
+    best, x0 = f.stationary_point(), problem.set_initial_point()
+    error = lambda x, kind: (x - best) ** 2 if kind == "distance" else f(x) - f(best)
+    problem.set_initial_condition(error(x0, start) <= 1)
+    vectors = {"x0": x0}
+    for k, form in enumerate(queries(chosen, steps + 1)):
+        point = sum((c * vectors[n] for n, c in form.parts.items()), 0 * x0)
         if k < steps:
             vectors[f"g{k}"] = f.gradient(point)
-    problem.set_performance_metric((point - best) ** 2)
+    problem.set_performance_metric(error(point, end))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", UserWarning)  # of inaccurate solutions
         return float(problem.solve(verbose=0, wrapper="cvxpy", solver="CLARABEL"))
 
 
@@ -289,9 +322,8 @@ def optimise(rule: Rule | str, mu: float, L: float, free: Sequence[str] | None =
     chosen = as_rule("optimise", rule)
 
     def rate(method: Method) -> float:
-        space, ratio = _scaled("optimise", method, mu, L)
-        test = Frequencies(space, ratio, ANGLES // 4)
-        found = _least(lambda rho: test.holds(rho, "off-by-one"), 1e-8)
-        return float(spectral_radius(space.A + space.B @ space.C)) + 1 if found is None else found
+        closed = loop("optimise", method, mu, L)
+        found = _least(Frequencies(closed, "off-by-one", ANGLES // 4).holds, 1e-8)
+        return 1 + closed.converges if found is None else found
 
     return least(chosen, mu, L, rate, free)

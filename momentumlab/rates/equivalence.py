@@ -216,7 +216,10 @@ def _but_for_the_start(why: str, first: np.ndarray, second: np.ndarray, settle: 
     early, late = (float(away[rows].max()) for rows in (slice(quarter, 2 * quarter), slice(3 * quarter, None)))
     if not settle or late > max(early / 2, CLOSE * size):
         return Equivalence(False, f"their steps differ from step {k + 1} on; {why}")
-    decay = (late / early) ** (1 / (2 * quarter)) if late > CLOSE * size else 0.0
+    clear = np.flatnonzero((away > 1e3 * CLOSE * size).any(axis=1))
+    last = int(clear[-1]) if clear.size else k
+    middle = (k + last) // 2
+    decay = float((away[last].max() / away[middle].max()) ** (1 / (last - middle))) if last > middle else 0.0
     column = int(np.argmax(away[k]))
     return Equivalence(True, why, start=Start(float(theirs[k, column] - ours[k, column]), k + 1, (decay,)))
 

@@ -66,7 +66,7 @@ def as_tuned(method: Method | Rule | str, mu: float, L: float) -> Method:
     if isinstance(method, str):
         method = as_method(method).base
     if isinstance(method, Rule):
-        return method.tuned(mu=mu, L=L) if method.tuning else as_method(method)
+        return method.tuned(mu=mu or None, L=L) if method.tuning else as_method(method)
     return as_method(method)
 
 

@@ -104,7 +104,7 @@ class Theorem:
             "=": lambda measured: np.abs(measured / evidence.stated - 1) / EQUAL,
         }[self.sense]
         first = int(self.axis == "k")  # where all runs start alike
-        return max(float(np.nanmax(ratios(measured)[first:])) for measured in evidence.measured.values())
+        return max(float(np.nanmax(ratios(measured)[first:], initial=0.0)) for measured in evidence.measured.values())
 
     def __repr__(self) -> str:
         return f"<theorem {self.name}: {self.statement}>"
@@ -170,7 +170,7 @@ def bounded(alpha: Callable[[float, float], float], eta: Callable[[float, float]
 
     def methods(mu: float, L: float) -> dict[str, Method]:
         lr, most = alpha(mu, L), eta(mu, L)
-        beta = most * (L + mu) / (L - mu)
+        beta = min(most * (L + mu) / (L - mu), 0.99)
         pmg = partial(rules.pmg, lr=lr, beta=0.9, eta_max=most)
         return {
             "heavy ball": rules.heavy_ball(lr=lr, beta=most),

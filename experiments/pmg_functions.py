@@ -8,8 +8,7 @@ ends at ‖∇f‖₂ ≤ 10⁻⁶, or where a profile is drawn at ‖∇f‖∞
 """
 
 import argparse
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from tqdm import tqdm
 import momentumlab as ml
 from momentumlab.bench.curvature import PRECONDITIONERS
 from momentumlab.compare import Run, markdown, seconds
-from momentumlab.files import replacing
+from momentumlab.files import filled, replacing
 
 BETA, TOL, MAXITER = 0.9, 1e-6, 50_000
 FUNCTIONS = {"stiff_quadratic": 100.0, "beale": 200.0, "cosine_wells": 8.0, "mccormick": 4.0}
@@ -190,18 +189,6 @@ def rates(comparison: ml.Comparison) -> str:
 # ------------------------------------------------------------------ the page
 
 
-def put(page: str, parts: Iterable[tuple[str, str]]) -> str:
-    """The page with what stands between its marks replaced."""
-    for name, text in parts:
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        page, found = re.subn(
-            f"{re.escape(begin)}.*?{re.escape(end)}", f"{begin}\n{text}\n{end}".replace("\\", r"\\"), page, flags=re.S
-        )
-        if found != 1:
-            raise ValueError(f"the page has {found} places for {name}; it must have one")
-    return page
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.pmg_functions", description=__doc__.partition("\n")[0])
     parser.add_argument("--page", type=Path, default=PAGE, help="whose tables to write (default docs/results/...)")
@@ -227,7 +214,7 @@ def main() -> None:
         "solved": solved(run["profile"]),
     }
     with replacing(arguments.page) as temporary:
-        temporary.write_text(put(arguments.page.read_text(encoding="utf-8"), parts.items()), encoding="utf-8")
+        temporary.write_text(filled(arguments.page.read_text(encoding="utf-8"), parts), encoding="utf-8")
     four = ml.Comparison(tuple(run for run in found.runs if run.problem.name in FUNCTIONS))
     with replacing(arguments.page.with_suffix(".png")) as temporary:
         four.only(*DRAWN).plot_descent().savefig(temporary)

@@ -1,8 +1,9 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and pages with places for what is generated."""
 
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,23 @@ def save(figure: "Figure", path: str | os.PathLike) -> None:
         raise ValueError("the ending names the format, as in race.png")
     with replacing(path) as temporary:
         figure.savefig(temporary, format=format)
+
+
+def filled(page: str, parts: Mapping[str, str]) -> str:
+    """A page with texts put between the comments that hold their places, <!-- name --> and <!-- end of name -->.
+
+    >>> print(filled("a <!-- n -->old<!-- end of n --> b", {"n": "new"}))
+    a <!-- n -->
+    new
+    <!-- end of n --> b
+    """
+    for name, text in parts.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        whole = f"{begin}\n{text}\n{end}"
+        page, found = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", whole.replace("\\", r"\\"), page, flags=re.S)
+        if found != 1:
+            raise ValueError(f"the page has {found} places for {name}; it must have one")
+    return page
 
 
 def _umask() -> int:

@@ -176,16 +176,8 @@ def descent(comparison: "Comparison") -> Figure:
     return figure
 
 
-def theorem(row: "Theorem", evidence: "Evidence | None" = None) -> Figure:
-    """What is measured beside what a theorem states, which is dashed.
-
-    Parameters
-    ----------
-    row : Theorem
-    evidence : Evidence, optional
-        As the row's own `evidence()` gives it, which is run where it is left out.
-    """
-    evidence = row.evidence() if evidence is None else evidence
+def theorem(row: "Theorem", evidence: "Evidence") -> Figure:
+    """What is measured beside what a theorem states, which is dashed; see `Theorem.plot`."""
     methods = list(dict.fromkeys(label.partition(" on ")[0] for label in evidence.measured))
     runs = row.axis == "k" and row.sense == "≤"
     with plt.rc_context(RC):

@@ -40,9 +40,10 @@ def test_the_tables_of_pmg_are_what_is_measured(tmp_path):
 
 
 def test_a_page_without_a_place_for_a_table_is_refused():
-    sys.path.insert(0, str(ROOT))
-    from experiments.pmg_functions import put
+    from momentumlab.files import filled
 
-    assert put("a <!-- n -->old<!-- end of n --> b", [("n", r"new \1")]) == "a <!-- n -->\nnew \\1\n<!-- end of n --> b"
+    assert (
+        filled("a <!-- n -->old<!-- end of n --> b", {"n": r"new \1"}) == "a <!-- n -->\nnew \\1\n<!-- end of n --> b"
+    )
     with pytest.raises(ValueError, match="0 places for m"):
-        put("nothing", [("m", "text")])
+        filled("nothing", {"m": "text"})

@@ -47,7 +47,7 @@ ROOMS = {
         *("compare", "errors", "hyper", "method", "minimize", "preconditioners", "problems", "profiles", "result"),
         *("rule", "rules", "transforms"),
     },
-    "bench": {"compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "result", "rules"},
+    "bench": {"compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "rates", "result", "rules"},
     "cli": {
         *("compare", "explain", "files", "load", "method", "minimize", "preconditioners", "problems"),
         *("rates", "result", "rule", "rules", "searches"),

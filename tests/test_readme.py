@@ -13,7 +13,7 @@ import momentumlab as ml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-RULE, RUN, CURVED, MINE, USE = re.findall(r"```python\n(.*?)```", README, re.S)
+RULE, RUN, CURVED, MINE, USE, RATES = re.findall(r"```python\n(.*?)```", README, re.S)
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
 
 
@@ -56,9 +56,19 @@ def test_a_rule_of_ones_own_runs(tmp_path):
     assert out.stdout.count("converged") == 4
 
 
+def test_the_rates_are_so(tmp_path):
+    """And what is said of them in the text."""
+    pytest.importorskip("sympy")
+    found = "print(round(card.exact, 6), round(card.certified['frequencies'], 3), round(card.stated['T6'], 3))"
+    out = run(f"import momentumlab as ml\n{RATES}\n{found}", tmp_path)
+    assert out.stdout.endswith("0.9 0.928 0.949\n"), out.stdout + out.stderr
+    assert (tmp_path / "card.svg").exists()
+    assert ("eighteen theorems" in README) == (len(ml.rates.THEOREMS) == 18)
+
+
 @pytest.mark.parametrize("line", [line for line in SHELL if line.startswith("momentumlab")])
 def test_the_commands_run(line, tmp_path):
-    if "--explain" in line:
+    if "--explain" in line or "equivalent" in line:
         pytest.importorskip("sympy")
     (tmp_path / "mine.py").write_text(MINE)
     out = subprocess.run(

@@ -7,7 +7,6 @@ import pytest
 
 import momentumlab as ml
 from momentumlab import rates
-from momentumlab.plots import theorem as draw
 from momentumlab.rates import THEOREMS
 from momentumlab.rates.evidence import observe
 
@@ -104,7 +103,7 @@ def test_it_says_what_it_is(name):
 @pytest.mark.parametrize("name", THEOREMS)
 def test_it_has_a_figure_with_the_stated_curve_dashed(name):
     row = replace(THEOREMS[name], steps=min(THEOREMS[name].steps, 30))
-    figure = draw(row)
+    figure = row.plot()
     (axes,) = figure.axes
     (stated,) = [line for line in axes.get_lines() if line.get_label() == f"{name}, stated"]
     assert stated.get_linestyle() == "--"

@@ -10,6 +10,7 @@ from ..errors import unknown
 from .curvature import four_functions, iterations
 from .loops import against_c, against_jax, against_optax, every_rule
 from .processes import memory, passing, whole_processes
+from .rates import cards
 from .rows import Row, table
 from .solves import whole_solves
 
@@ -19,6 +20,7 @@ GROUPS: dict[str, tuple[Callable[[], Iterator[Row]], ...]] = {
     "optax": (against_optax,),
     "solves": (whole_solves,),
     "curvature": (iterations, four_functions),
+    "rates": (cards,),
     "processes": (passing, whole_processes, memory),
 }
 

@@ -18,6 +18,8 @@ from .tuning import least
 
 MODES = 257
 """Curvatures at which a rule is looked at, before the worst is refined."""
+TIE = 1e-7
+"""Rates this near are equal: a double root is found to half the digits."""
 
 
 # ------------------------------------------------------------------ one mode
@@ -121,7 +123,11 @@ def exact(method: Method | Rule | str, mu: float, L: float) -> Rate:
     100.0
     """
     mu, L = constants("exact", mu, L)
-    rate, worst = highest(Spectrum(as_tuned(method, mu, L)).radius, mu, L)
+    radius = Spectrum(as_tuned(method, mu, L)).radius
+    rate, worst = highest(radius, mu, L)
+    ends = radius(np.array([L, mu]))
+    if ends.max() >= rate - TIE:
+        worst = (L, mu)[int(np.argmax(ends))]
     return Rate(rate, f"the spectrum on quadratics; worst at λ = {worst:.6g}", worst=worst)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from .evidence import (
     strongly_convex,
 )
 from .spectra import lr_limit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EQUAL = 1e-6
 """What is found by bisection counts as equal within."""
@@ -105,6 +108,12 @@ class Theorem:
         }[self.sense]
         first = int(self.axis == "k")  # where all runs start alike
         return max(float(np.nanmax(ratios(measured)[first:], initial=0.0)) for measured in evidence.measured.values())
+
+    def plot(self, evidence: Evidence | None = None) -> "Figure":
+        """What is measured beside the stated curve, which is dashed; on the row's own evidence where none is given."""
+        from ..plots import theorem
+
+        return theorem(self, self.evidence() if evidence is None else evidence)
 
     def __repr__(self) -> str:
         return f"<theorem {self.name}: {self.statement}>"

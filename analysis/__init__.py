@@ -1,0 +1,1 @@
+"""The literature's claims, each with its experiment and verdict: python -m analysis."""

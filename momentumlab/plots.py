@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (8, 3)), (0, (1, 1)))
 COLUMNS = 8  # of a race, at most
-FLOOR = 1e-11  # of relative errors, below which a rate's line does not look at them
+LOWEST = 1e-12  # of relative errors, that are drawn
 OF_SAMPLES = " of the samples"
 RC: dict[Any, Any] = {
     "font.size": 9,
@@ -209,36 +209,19 @@ def _marks(evidence: "Evidence") -> dict[str, Any]:
 
 
 def rate_card(card: "Card") -> Figure:
-    """Errors of a method against k, and its rates dashed, each as the line of that slope that lies on the errors."""
+    """Errors of a method against k; its rates and the bounds of theorems dashed; see `Card.lines`."""
     with plt.rc_context(RC):
         figure, axes = plt.subplots(figsize=(4.4, 3.1), layout="constrained")
         for j, (on, errors) in enumerate(card.errors.items()):
             axes.plot(np.where(errors > 0, errors, np.nan), label=on, **{**style(j), "linewidth": 1.0})
-        for j, (label, rate) in enumerate(_lines(card).items()):
-            k, top = np.arange(max(map(len, card.errors.values()))), 0.0
-            for errors in card.errors.values():
-                with np.errstate(divide="ignore"):
-                    heights = np.log(errors) - k[: len(errors)] * np.log(rate)
-                top = max(top, heights[errors > FLOOR].max())
-            dashes = (0, (5, 1 + 2 * j))
-            axes.plot(k, np.exp(top + k * np.log(rate)), color="0.1", linestyle=dashes, linewidth=1.3, label=label)
+        for j, (label, line) in enumerate(card.lines().items()):
+            axes.plot(line, color="0.1", linestyle=(0, (5, 1 + 2 * j)), linewidth=1.3, label=label)
         axes.set(yscale="log", xlabel="iteration $k$", ylabel=r"$\|x_k - x^\star\| / \|x_0 - x^\star\|$")
-        ends = [np.flatnonzero(errors > FLOOR).max(initial=1) for errors in card.errors.values()]
-        axes.set(xlim=(0, 1.2 * max(ends)), ylim=(FLOOR / 10, None))
+        axes.set(xlim=(0, 1.2 * card.seen), ylim=(LOWEST, None))
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
         axes.set_title(f"{card.method.name}, $\\mu$ = {card.mu:g}, $L$ = {card.L:g}")
         _legend(figure, axes)
     return figure
-
-
-def _lines(card: "Card") -> dict[str, float]:
-    """The rates below 1 that are drawn, the faster first."""
-    rates = {"exact": card.exact, "certified": card.certified["frequencies"]}
-    rates |= {f"stated, {name}": rate for name, rate in card.stated.items()}
-    drawn = {label: float(rate) for label, rate in rates.items() if isinstance(rate, float) and 0 < rate < 1}
-    return {
-        f"{label}: $\\propto {rate:.4g}^k$": rate for label, rate in sorted(drawn.items(), key=lambda line: line[1])
-    }
 
 
 def check_columns(problems: int) -> None:

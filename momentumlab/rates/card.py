@@ -18,7 +18,7 @@ from .fit import Measured, measured
 from .linear import NotLinear
 from .rate import Rate, as_tuned, constants
 from .spectra import exact, growth
-from .theorems import THEOREMS, Theorem
+from .theorems import DISTANCE, THEOREMS, Theorem
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SMALL = 1e-13
 """Where rounding ends a run: runs are as long as the slowest rate takes to get there, within bounds."""
 STEPS = (200, 4000)
+FLOOR = 1e-11
+"""Relative errors down to which lines are drawn."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,6 +103,31 @@ class Card:
         return [float(rate) if isinstance(rate, float) else None for rate in found]
 
     __str__ = __repr__ = table
+
+    def lines(self) -> dict[str, np.ndarray]:
+        """Curves over k, by label: the bounds of theorems on distances, and each other rate below 1 as a line ∝ ρᵏ.
+
+        Such a line touches the errors from above, since the constant in front of ρᵏ is not known.
+        """
+        k = np.arange(int(1.2 * self.seen) + 2)
+        bounds, rates = {}, {"exact": self.exact, "certified": self.certified["frequencies"]}
+        for name, rate in self.stated.items():
+            if (row := THEOREMS[name]).quantity == DISTANCE:
+                bounds[f"stated, {name}"] = row.bound(k, self.mu, self.L)
+            else:
+                rates[f"stated, {name}"] = rate
+        below = {label: float(rate) for label, rate in rates.items() if isinstance(rate, float) and 0 < rate < 1}
+        lines = {f"{label}: $\\propto {rate:.4g}^k$": self._touching(rate) * rate**k for label, rate in below.items()}
+        return bounds | lines
+
+    def _touching(self, rate: float) -> float:
+        above = [(errors / rate ** np.arange(len(errors)))[errors > FLOOR].max() for errors in self.errors.values()]
+        return float(max(above))
+
+    @property
+    def seen(self) -> int:
+        """The last iteration at which an error stands clear of rounding."""
+        return max(int(np.flatnonzero(errors > FLOOR).max(initial=1)) for errors in self.errors.values())
 
     def plot(self, path: Any = None) -> "Figure":
         """Errors against k, with the rates dashed; written to a file where a path is given."""

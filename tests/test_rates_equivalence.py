@@ -163,9 +163,12 @@ def test_methods_are_compared_as_they_are_bound():
 
 def test_a_method_is_found_among_the_methods_of_a_rule():
     pytest.importorskip("sympy")
-    found = equivalent(ml.triple_momentum.tuned(mu=1, L=100), ml.pid).mapping
+    tuned = ml.triple_momentum.tuned(mu=1, L=100)
+    found = equivalent(tuned, ml.pid).mapping
     assert found == pytest.approx(dict(lr=0.019, beta=0.736364, kd=0.00736364), rel=1e-5)
-    assert equivalent(ml.pid, ml.triple_momentum.tuned(mu=1, L=100)).mapping == found
+    there, back = (equivalent(*pair) for pair in ((tuned, ml.pid), (ml.pid, tuned)))
+    assert back.mapping == there.mapping == found
+    assert back.start.first == -there.start.first == pytest.approx(-found["kd"])
     assert not equivalent(ml.pid_outside(lr=0.1), ml.pid)
 
 
@@ -187,6 +190,11 @@ def test_rules_that_are_not_linear_are_driven():
     for (a, b), same in pairs.items():
         verdict = equivalent(a, b)
         assert bool(verdict) == same and verdict.driven and "random gradients" in verdict.why
+    start = equivalent(
+        ml.adam(), ml.adam(c1=1, c2=1)
+    ).start
+    assert (start.k, start.of) == (1, "the step")
+    assert start.first == pytest.approx(0.1 / 0.001**0.5 - 1, rel=1e-3)
 
 
 def test_a_schedule_that_never_settles_is_no_matter_of_the_start():
@@ -199,7 +207,8 @@ def test_a_schedule_that_never_settles_is_no_matter_of_the_start():
 @pytest.mark.parametrize(
     ("a", "b", "error", "sentence"),
     [
-        (ml.pmg(lr=0.1), ml.pid(lr=0.1), NotLinear, "pmg asks for Bv beside the gradient"),
+        (ml.pmg(lr=0.1), ml.pid(lr=0.1), NotLinear, "asks for products beside the gradient, which preconditioners"),
+        (ml.gradient_descent, ml.newton, NotLinear, "newton.* asks for products beside the gradient"),
         (ml.pid(), ml.pid(lr=0.1), NotLinear, "finds lr on the way; give lr"),
         (3, ml.pid, TypeError, "equivalent: 3 is neither a method nor a rule"),
         ("pidd", ml.pid, ValueError, "there is no rule 'pidd'; did you mean 'pid'"),

@@ -4,7 +4,7 @@ Two rules ask for gradients at the same points, from suitable starts, if and onl
 Where they start otherwise, their steps differ at first; by how much, and how that decays, is read off as well.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,20 +45,23 @@ class Start:
     Attributes
     ----------
     first : expression or float
-        The difference of the first step that differs, second method less first, as a multiple of g₀.
+        The difference of the first step that differs, second method less first, as a multiple of `of`.
     k : int
         Which step that is, from 1.
     decay : tuple
         The factors by which the difference shrinks a step; 0 is gone after a few.
+    of : str
+        "g₀", or "the step", the first method's, where the methods are not linear.
     """
 
     first: Any
     k: int
     decay: tuple[Any, ...]
+    of: str = "g₀"
 
     def __str__(self) -> str:
         how = f"decays by {' and '.join(map(_shown, self.decay))} a step" if any(self.decay) else "is gone soon"
-        return f"step {self.k} differs by ({_shown(self.first)})·g₀, which {how}"
+        return f"step {self.k} differs by ({_shown(self.first)})·{self.of}, which {how}"
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,12 @@ def equivalent(a: Method | Rule | str, b: Method | Rule | str) -> Equivalence:
 
     Raises
     ------
+    NotLinear
+        Where one asks for products beside the gradient, or leaves lr to a search.
     TypeError
-        Where a rule asks for products beside the gradient, or is not linear while it is not bound.
+        Where one is neither a method nor a rule.
+    ValueError
+        Where there is no rule of a name.
     ImportError
         Where a rule is not bound and SymPy is not installed.
 
@@ -147,9 +154,14 @@ def equivalent(a: Method | Rule | str, b: Method | Rule | str) -> Equivalence:
     for m in (a, b):
         if not isinstance(m, (Method, Rule)):
             raise TypeError(f"equivalent: {short(m)} is neither a method nor a rule")
-    if isinstance(a, Method) and isinstance(b, Method):
+        if m.rule.inputs if isinstance(m, Method) else m.inputs:
+            raise NotLinear(f"equivalent: {m} asks for products beside the gradient, which preconditioners supply")
+    if isinstance(b, Rule):
+        return _rules(a, b)
+    if isinstance(a, Method):
         return _methods(a, b)
-    return _rules(b, a) if isinstance(b, Method) else _rules(a, b)  # type: ignore[arg-type]
+    found = _rules(b, a)
+    return replace(found, start=found.start and replace(found.start, first=-found.start.first))
 
 
 # ------------------------------------------------------------------ methods, by numbers
@@ -167,10 +179,11 @@ def _methods(a: Method, b: Method) -> Equivalence:
         i = int(np.argmax(far))
         numbers = f"{first[i, 0]:.6g} and {second[i, 0]:.6g}"
         return Equivalence(False, f"{i + 1} steps on, a gradient moves the point by {numbers} times it")
-    responses_ = [queries(m, WATCHED + 1) for m in (a, b)]
-    names = sorted({n for forms in responses_ for n in forms[-1].parts})
-    points = [np.array([[float(form.of(n)) for n in names] for form in forms]) for forms in responses_]
-    return _but_for_the_start(f"their first {order} Markov parameters are equal", points[0], points[1])
+    names = ["x0", *(f"g{k}" for k in range(WATCHED))]
+    points = [
+        np.array([[float(form.of(n)) for n in names] for form in queries(method, WATCHED + 1)]) for method in (a, b)
+    ]
+    return _but_for_the_start(f"their first {order} Markov parameters are equal", points[0], points[1], names=names)
 
 
 def _driven(a: Method, b: Method, reason: str) -> Equivalence:
@@ -189,8 +202,6 @@ def _settle(*methods: Method) -> bool:
 
 
 def _points(method: Method, gradients: np.ndarray) -> np.ndarray:
-    if method.rule.inputs:
-        raise NotLinear(f"{method.name} asks for {', '.join(method.rule.inputs)} beside the gradient")
     if method.search:
         raise NotLinear(f"{method}: {method.search} finds lr on the way; give lr")
     x = np.zeros(gradients.shape[1])
@@ -201,10 +212,13 @@ def _points(method: Method, gradients: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def _but_for_the_start(why: str, first: np.ndarray, second: np.ndarray, settle: bool = True) -> Equivalence:
+def _but_for_the_start(
+    why: str, first: np.ndarray, second: np.ndarray, settle: bool = True, names: Sequence[str] = ()
+) -> Equivalence:
     """From the points of two methods, a row a step: the same, the same in the end, or not.
 
-    Only where schedules settle can a difference that shrinks be one of the start.
+    Only where schedules settle can a difference that shrinks be one of the start. Where the columns have names, they
+    are multiples of these vectors.
     """
     ours, theirs = np.diff(first, axis=0), np.diff(second, axis=0)
     away, size = np.abs(theirs - ours), np.abs(ours).max()
@@ -221,7 +235,9 @@ def _but_for_the_start(why: str, first: np.ndarray, second: np.ndarray, settle: 
     middle = (k + last) // 2
     decay = float((away[last].max() / away[middle].max()) ** (1 / (last - middle))) if last > middle else 0.0
     column = int(np.argmax(away[k]))
-    return Equivalence(True, why, start=Start(float(theirs[k, column] - ours[k, column]), k + 1, (decay,)))
+    by = float(theirs[k, column] - ours[k, column])
+    of = names[column].replace("0", "₀") if names else "the step"
+    return Equivalence(True, why, start=Start(by if names else by / float(ours[k, column]), k + 1, (decay,), of))
 
 
 # ------------------------------------------------------------------ rules, by symbols

@@ -4,7 +4,7 @@ A measurement takes μ, L, a seed and a number of steps, and returns x and the c
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -13,7 +13,8 @@ import numpy as np
 from .. import rules
 from ..method import Method
 from ..minimize import minimize
-from ..problems import Problem, problem
+from ..problems import Problem
+from ..problems import problem as named
 from .certify import certified
 from .linear import responses, state_space
 from .rate import spectral_radius
@@ -71,7 +72,8 @@ class Observed:
 
 def observe(method: Method, p: Problem, x0: Any, steps: int) -> Observed:
     """A run of so many steps, or to where the gradient is exactly zero."""
-    history = minimize(p, x0, method, tol=0, norm=2, maxiter=steps).history
+    with np.errstate(all="ignore"):  # as compiled
+        history = minimize(p, x0, method, tol=0, norm=2, maxiter=steps).history
     assert history is not None and (np.diff(history.k) == 1).all()
     return Observed(p, history.x.reshape(len(history), -1), history.gnorm)
 
@@ -84,8 +86,9 @@ def runs(functions: Functions, methods: Callable[[float, float], dict[str, Metho
 
     def measure(mu: float, L: float, seed: int, steps: int) -> Curves:
         k, measured = np.arange(steps + 1), {}
+        chosen = functions(mu, L, seed, steps)
         for name, method in methods(mu, L).items():
-            for on, (p, x0) in functions(mu, L, seed, steps).items():
+            for on, (p, x0) in chosen.items():
                 found = quantity(observe(method, p, x0, steps), mu, L)
                 found = np.append(found, np.full(len(k) - len(found), nan))
                 found[found < ROUNDING * np.nanmax(found)] = nan
@@ -93,6 +96,11 @@ def runs(functions: Functions, methods: Callable[[float, float], dict[str, Metho
         return k, measured
 
     return measure
+
+
+def problem(name: str, **options: Any) -> Problem:
+    """One of the library's, not compiled: runs are shorter than compiling would take."""
+    return replace(named(name, **options), compile=False)
 
 
 def _start(p: Problem, seed: int) -> np.ndarray:

@@ -269,12 +269,12 @@ def stable_lr(rule: Rule | str, mu: float, L: float, **hyper: Any) -> float:
         raise TypeError("stable_lr finds lr; give the others")
     chosen = as_rule("stable_lr", rule)
     rate = lambda lr: float(exact(chosen(lr=lr, **hyper), mu, L))
-    low, high = 0.0, 1e-3 / L
+    low, high = 0.0, 1e-2 / L
     while high < 1e6 / L and rate(high) < 1:
         low, high = high, high * 1.25
     if high >= 1e6 / L:
         return np.inf
-    for _ in range(60 if low else 0):
+    for _ in range(40 if low else 0):
         middle = (low + high) / 2
         low, high = (middle, high) if rate(middle) < 1 else (low, middle)
     return low

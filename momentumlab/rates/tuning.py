@@ -11,7 +11,7 @@ from ..hyper import RANGES
 from ..method import Method
 from ..rule import Rule
 
-PLACES = 4
+PLACES = 3
 """Where searches start: one from theory's tuning, or the defaults, the others at random around it."""
 SIZES = (0.5, 0.1, 0.02)
 """Of the simplex: it starts afresh from where it ended, turned at random, since it collapses on the kinks of a rate."""

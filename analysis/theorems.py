@@ -14,18 +14,24 @@ from momentumlab.files import filled, replacing, save
 from momentumlab.rates import THEOREMS, Theorem
 
 DOCS = Path(__file__).parent.parent / "docs"
-VERDICTS = {"≤": "largest measured/stated", "≥": "largest stated/measured", "=": "largest difference, in 10⁻⁶ of it"}
+VERDICTS = {
+    "≤": "measured/stated is at most {ratio:.3f}",
+    "≥": "stated/measured is at most {ratio:.3f}",
+    "=": "stated and measured agree to 10⁻⁶",
+}
 
 
 def entry(row: Theorem, ratio: float) -> str:
     """What a row says, as Markdown."""
-    where = "" if row.mu == 0 or row.name == "T5" else f" at κ = {row.L / row.mu:g}"
+    where = f" at κ = {row.L / row.mu:g}" if row.axis == "k" and row.mu else ""
     lines = [
-        f"**{row.name}. {row.rule}.** {row.hypotheses}:",
+        f"**{row.name}.** {row.hypotheses}:",
         "",
         f"> {row.statement}",
         "",
-        f"{row.source}. {VERDICTS[row.sense].capitalize()}{where}: {ratio:.3f}.",
+        f"{row.source.replace('docs/theorems.md', 'below')}.",
+        "",
+        f"Shown with {row.rule}{where}: {VERDICTS[row.sense].format(ratio=ratio)}.",
         "",
         f"![{row.name}](results/theorems/{row.name}.png)",
     ]

@@ -108,10 +108,10 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--plot", metavar="FILE", help="write a figure; its ending names the format")
 
     rated = command("rates", _rates, "a method's rates: exact, certified, stated by theorems and measured")
+    rated.add_argument("rule", metavar="NAME", help="a rule's name or path/to/file.py:name")
     rated.add_argument(
-        "rule", nargs="+", metavar=("NAME", "VALUE"),
-        help="a rule's name or path/to/file.py:name, then its hyperparameters; without any it is tuned for mu and L",
-    )  # fmt: skip
+        "value", nargs="*", metavar="VALUE", help="its hyperparameters, such as lr=0.01; without any it is tuned"
+    )
     rated.add_argument("--mu", type=float, required=True, help="strong convexity")
     rated.add_argument("--L", type=float, required=True, help="smoothness")
     rated.add_argument("--sdp", action="store_true", help="certify by the matrix inequality too, by CVXPY")
@@ -212,8 +212,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _rates(arguments: argparse.Namespace) -> int:
-    name, *words = arguments.rule
-    chosen = _method(name, words) if words else _rule(name)
+    chosen = _method(arguments.rule, arguments.value) if arguments.value else _rule(arguments.rule)
     found = _understood(card, chosen, arguments.mu, arguments.L, sdp=arguments.sdp)
     print(found.table("json" if arguments.json else "markdown"))
     if arguments.plot is not None:

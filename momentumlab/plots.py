@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (6, 2, 1, 2, 1, 2)), (0, (8, 3)), (0, (1, 1)))
+DASHES = ((0, (6, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)), (0, (2, 2)))
 COLUMNS = 8  # of a race, at most
 LOWEST = 1e-12  # of relative errors, that are drawn
 OF_SAMPLES = " of the samples"
@@ -179,22 +180,34 @@ def descent(comparison: "Comparison") -> Figure:
 def theorem(row: "Theorem", evidence: "Evidence") -> Figure:
     """What is measured beside what a theorem states, which is dashed; see `Theorem.plot`."""
     methods = list(dict.fromkeys(label.partition(" on ")[0] for label in evidence.measured))
+    many = len(methods) > 1 or len(evidence.measured) > COLUMNS
     runs = row.axis == "k" and row.sense == "≤"
+    powers = runs and row.rate is None
+    shown_at = evidence.x > 0 if powers else np.full(len(evidence.x), True)
     with plt.rc_context(RC):
         figure, axes = plt.subplots(figsize=(3.8, 2.9), layout="constrained")
         for j, (label, values) in enumerate(evidence.measured.items()):
             method, _, on = label.partition(" on ")
-            j, name = (methods.index(method), method) if len(methods) > 1 and on else (j, on or label)
+            j, name = (methods.index(method), method) if many and on else (j, on or label)
             shown: dict[str, Any] = {} if name in axes.get_legend_handles_labels()[1] else {"label": name}
-            axes.plot(evidence.x, values, **shown, **{**style(j), "linewidth": 1.0}, **_marks(evidence))
-        stated = np.where(evidence.x > 0, evidence.stated, np.nan) if runs and row.rate is None else evidence.stated
-        axes.plot(evidence.x, stated, "--", color="0.1", linewidth=1.6, label=f"{row.name}, stated", zorder=5)
+            axes.plot(
+                evidence.x[shown_at], values[shown_at], **shown, **{**style(j), "linewidth": 1.0}, **_marks(evidence)
+            )
+        axes.plot(
+            evidence.x[shown_at],
+            evidence.stated[shown_at],
+            "--",
+            color="0.1",
+            linewidth=1.6,
+            label=f"{row.name}, stated",
+            zorder=5,
+        )
         axes.set(xlabel="iteration $k$" if row.axis == "k" else row.axis, ylabel=row.quantity)
         if runs:
             least = min(np.nanmin(values) for values in evidence.measured.values())
             axes.set_yscale("log")
             axes.set_ylim(bottom=max(least / 3, 1e-12))
-        if row.axis in ("λ", "κ") or (runs and row.rate is None):
+        if row.axis in ("λ", "κ") or powers:
             axes.set_xscale("log")
         if row.sense == "≥":
             axes.set_ylim(
@@ -215,7 +228,7 @@ def rate_card(card: "Card") -> Figure:
         for j, (on, errors) in enumerate(card.errors.items()):
             axes.plot(np.where(errors > 0, errors, np.nan), label=on, **{**style(j), "linewidth": 1.0})
         for j, (label, line) in enumerate(card.lines().items()):
-            axes.plot(line, color="0.1", linestyle=(0, (5, 1 + 2 * j)), linewidth=1.3, label=label)
+            axes.plot(line, color="0.1", linestyle=DASHES[j % len(DASHES)], linewidth=1.6, label=label)
         axes.set(yscale="log", xlabel="iteration $k$", ylabel=r"$\|x_k - x^\star\| / \|x_0 - x^\star\|$")
         axes.set(xlim=(0, 1.2 * card.seen), ylim=(LOWEST, None))
         axes.yaxis.set_major_locator(LogLocator(numticks=6))

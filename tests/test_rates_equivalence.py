@@ -190,11 +190,10 @@ def test_rules_that_are_not_linear_are_driven():
     for (a, b), same in pairs.items():
         verdict = equivalent(a, b)
         assert bool(verdict) == same and verdict.driven and "random gradients" in verdict.why
-    start = equivalent(
-        ml.adam(), ml.adam(c1=1, c2=1)
-    ).start
-    assert (start.k, start.of) == (1, "the step")
-    assert start.first == pytest.approx(0.1 / 0.001**0.5 - 1, rel=1e-3)
+    start = equivalent(ml.adam(), ml.adam(c1=1, c2=1)).start
+    assert (start.k, start.first, start.of) == (1, None, "")
+    assert start.decay[0] == pytest.approx(0.999, abs=1e-3)
+    assert str(start).startswith("step 1 differs, which decays by 0.99")
 
 
 def test_a_schedule_that_never_settles_is_no_matter_of_the_start():
@@ -241,7 +240,7 @@ def test_the_conventions_of_frameworks():
     assert others == {
         "torch SGD(momentum) under a schedule α/√k",
         "ε inside the root",
-        "L2 decay in the gradient",
+        "L2 decay in the gradient beside AdamW",
     }
     table = rates.conventions_table(rows)
     assert table.count("\n") == len(rows) + 1 and "lr = lr*(1 - dampening)" in table

@@ -95,7 +95,7 @@ def test_preconditioned_momentum_with_the_hessian_is_pid():
         (ml.adam(lr=0.1), "adam is not linear: it multiplies vectors"),
         (ml.pmg(lr=0.1), r"pmg: what bfgs\(\) supplies moves with the run; only hessian\(\) is exact"),
         (ml.pmg(lr=0.1, preconditioner=ml.hessian()), "pmg is not linear: it measures whole vectors"),
-        (ml.nesterov_fista(lr=0.1), "beta moves with k, and has not settled by k = 1048576"),
+        (ml.nesterov_fista(lr=0.1), "beta moves with k, and has not settled by k = 131072"),
         (ml.heavy_ball(), r"heavy_ball\(\): Backtracking\(first=0.5\) finds lr on the way"),
         (ml.newton(lr=1, preconditioner=ml.bb1()), "newton is not linear"),
     ],

@@ -1,5 +1,7 @@
 """SymPy walks through the rules: state space and transfer function come off the source that runs."""
 
+import doctest
+
 import pytest
 
 sp = pytest.importorskip("sympy")
@@ -20,6 +22,17 @@ def same(a, b):
 
 
 FAMILY = -((lr + kd) * z - kd) / ((z - 1) * (z - beta))
+
+
+@pytest.mark.parametrize("name", ["transfer_function", "poles", "zeros", "equivalent", "conventions", "worst_case"])
+def test_examples_that_need_more_than_the_core_run(name):
+    """Those that the doctests skip."""
+    pytest.importorskip("PEPit")
+    function = getattr(ml.rates, name)
+    text = function.__doc__.replace("  # doctest: +SKIP", "")
+    assert text != function.__doc__
+    example = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 def test_transfer_functions_are_those_of_theory():

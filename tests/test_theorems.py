@@ -60,7 +60,7 @@ def test_what_is_certified_is_no_more_than_what_is_stated(name, kappa):
     assert covered
 
 
-@pytest.mark.parametrize("name", [name for name, row in THEOREMS.items() if row.on == "quadratic"])
+@pytest.mark.parametrize("name", [name for name, row in THEOREMS.items() if row.on == "quadratics"])
 @pytest.mark.parametrize("kappa", [2, 10, 100])
 def test_what_is_stated_on_quadratics_is_exact(name, kappa):
     row = THEOREMS[name]
@@ -86,7 +86,7 @@ def test_another_method_would_contradict_it(name, wrong):
     from momentumlab.rates import evidence
 
     row = THEOREMS[name]
-    functions = evidence.quadratics if row.on == "quadratic" else evidence.strongly_convex
+    functions = evidence.quadratics if row.on == "quadratics" else evidence.strongly_convex
     quantity = {"T6": evidence.gap_by_both, "B": evidence.gap, "C2": evidence.gap}.get(name, evidence.distance)
     contradicted = replace(row, measure=evidence.runs(functions, wrong, quantity))
     assert contradicted.ratio(contradicted.evidence()) > 1.01
@@ -147,44 +147,40 @@ def test_heavy_ball_converges_from_just_outside(start):
     assert ml.minimize("lessard_recht_packard", [start], ml.heavy_ball.tuned(mu=1, L=25), tol=1e-10).success
 
 
-def potential(kappa, first):
-    """The largest growth of V = ‖xₖ − x*‖² + (1 − 1/κ)I(yₖ₋₁)/μ over a step of triple momentum.
+def test_the_potential_of_triple_momentum():
+    """Both identities of its proof, at μ = 1: Gram matrices are those of numbers, so numbers stand for vectors (TM)."""
+    sp = pytest.importorskip("sympy")
+    rho = sp.Symbol("rho", positive=True)
+    mu, L = 1, 1 / (1 - rho) ** 2
+    beta = rho**2 / (2 - rho)
+    row = dict(lr=(1 + rho) / L, beta=beta, gamma=beta / (1 + rho), delta=rho**2 / (1 - rho**2), rho=rho)
+    xi, last, g0, g1, f0, f1 = sp.symbols("xi last g0 g1 f0 f1")
 
-    I(y) = f(y) − f* − ‖g‖²/(2L) − ½μ‖y − x* − g/L‖²/(1 − 1/κ) is not negative. `first`: of V₁ over ‖x₀ − x*‖².
-    """
-    import warnings
+    def step(y_of, g):
+        y = y_of[0] + row["gamma"] * y_of[1]
+        _, x, after, v = ml.triple_momentum.advance(y, g, (0, *y_of), row)
+        return y, x, (after, v)
 
-    from PEPit import PEP
-    from PEPit.functions import SmoothStronglyConvexFunction
+    def s(fa, ga, a, fb, gb, b):
+        rest = (ga - gb) ** 2 / L + mu * (a - b) ** 2 - 2 * mu / L * (gb - ga) * (b - a)
+        return fa - fb - gb * (a - b) - rest / (2 * (1 - mu / L))
 
-    mu, L, rho, row = 1.0, kappa, 1 - kappa**-0.5, ml.triple_momentum.tuned(mu=1, L=kappa).row(1)
-    pep = PEP()
-    f = pep.declare_function(SmoothStronglyConvexFunction, mu=mu, L=L)
-    best = f.stationary_point()
-    inner = lambda y, g, v: v - f(best) - g**2 / (2 * L) - mu / (2 * (1 - mu / L)) * (y - best - g / L) ** 2
-
-    def step(xi, before):
-        y = xi + row["gamma"] * (xi - before)
-        g, v = f.oracle(y)
-        after = xi + row["beta"] * (xi - before) - row["lr"] * g
-        return after, (after + row["delta"] * (after - xi) - best) ** 2 + (1 - mu / L) / mu * inner(y, g, v)
-
-    xi = pep.set_initial_point()
-    before = xi if first else pep.set_initial_point()
-    after, v = step(xi, before)
-    pep.set_initial_condition((xi - best) ** 2 <= 1 if first else v <= 1)
-    pep.set_performance_metric(v if first else step(after, xi)[1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        return pep.solve(verbose=0, wrapper="cvxpy", solver="CLARABEL") / rho**2
+    weight = (1 - mu / L) / mu
+    y0, x1, state = step((xi, xi - last), g0)
+    y1, x2, _ = step(state, g1)
+    v1, v2 = x1**2 + weight * s(f0, g0, y0, 0, 0, 0), x2**2 + weight * s(f1, g1, y1, 0, 0, 0)
+    slack = rho**2 * s(f0, g0, y0, f1, g1, y1) + (1 - rho**2) * s(0, 0, 0, f1, g1, y1)
+    assert sp.simplify(sp.expand(v2 - rho**2 * v1 + weight * slack)) == 0
+    first = v1.subs(last, xi) + weight * s(0, 0, 0, f0, g0, xi)
+    assert sp.simplify(sp.expand(first - rho**2 * g0 * xi / mu)) == 0
 
 
-@pytest.mark.parametrize("kappa", [1.5, 4.0, 25.0, 100.0])
-def test_the_constant_of_triple_momentum(kappa):
-    """V₁ ≤ κρ²‖x₀ − x*‖² and V ≤ ρ²V a step, both attained: ‖xₖ − x*‖ ≤ √κ ρᵏ‖x₀ − x*‖ (TM)."""
-    pytest.importorskip("PEPit")
-    assert potential(kappa, first=True) == pytest.approx(kappa, rel=1e-5)
-    assert potential(kappa, first=False) == pytest.approx(1, rel=1e-5)
+def test_how_heavy_ball_enters_its_cycle():
+    """xₖ − cₖ = (−⅔)ᵏ(6501/2450 − 39k/70) from k = 1 on (T5)."""
+    run = observe(ml.heavy_ball.tuned(mu=1, L=25), ml.problem("lessard_recht_packard"), [3.3], 40)
+    k = np.arange(1, 41)
+    cycle = np.array([792, -2208, 2592])[k % 3] / 1225
+    assert run.x[1:, 0] - cycle == pytest.approx((-2 / 3) ** k * (6501 / 2450 - 39 * k / 70), abs=1e-12)
 
 
 def test_the_family_on_quadratics_has_this_closed_form():
@@ -206,5 +202,5 @@ def test_when_the_family_is_stable():
         L, beta = 10 ** rng.uniform(-2, 2), rng.uniform(0, 1)
         kd = rng.uniform(-0.6, 1.2) / L
         lr = rng.uniform(0.01, 5) / L
-        stable = lr < rates.lr_limit(beta, kd, L)
+        stable = lr < rates.pid_lr_limit(beta, kd, L)
         assert stable == (rates.exact(ml.pid(lr=lr, beta=beta, kd=kd), mu=1e-3 * L, L=L) < 1)

@@ -11,7 +11,7 @@ from .evidence import Evidence
 from .fit import Measured, measured, series
 from .linear import NotLinear, StateSpace, poles, state_space, transfer_function, zeros
 from .rate import Rate
-from .spectra import Growth, amplitudes, exact, growth, lr_limit, region, stable_lr, tune
+from .spectra import Growth, amplitudes, exact, growth, pid_lr_limit, region, stable_lr, tune
 from .theorems import THEOREMS, Theorem
 
 __all__ = [
@@ -34,9 +34,9 @@ __all__ = [
     "equivalent",
     "exact",
     "growth",
-    "lr_limit",
     "measured",
     "optimise",
+    "pid_lr_limit",
     "poles",
     "region",
     "series",

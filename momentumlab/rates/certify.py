@@ -213,8 +213,7 @@ def certified(
     else:
         needs_solver("certified by a matrix inequality")
         found, how = _least(Inequality(closed, multiplier).holds, 1e-5), "the matrix inequality"
-    what = "either constraint" if multiplier == "best" else f"the {multiplier} constraint"
-    return None if found is None else Rate(found, f"{how} with {what}", multiplier=multiplier)
+    return None if found is None else Rate(found, how, multiplier=multiplier)
 
 
 def needs_solver(what: str, solver: str = "cvxpy") -> None:
@@ -261,7 +260,7 @@ def worst_case(
     Examples
     --------
     >>> import momentumlab as ml
-    >>> round(ml.rates.worst_case(ml.gradient_descent(lr=1.0), mu=0.1, L=1, steps=1), 4)
+    >>> round(ml.rates.worst_case(ml.gradient_descent(lr=1.0), mu=0.1, L=1, steps=1), 4)  # doctest: +SKIP
     0.81
     """
     steps, chosen = whole("worst_case", "steps", steps), as_tuned(method, mu, L)

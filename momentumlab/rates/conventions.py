@@ -40,7 +40,11 @@ def heavy_ball() -> tuple[Way, ...]:
         ("torch, optax SGD(momentum): b ← βb + g, x ← x − αb", rules.sgd.having(dampening=_none), rules.heavy_ball),
         ("torch SGD(momentum, dampening τ): b ← βb + (1 − τ)g, b₁ = g₀", rules.sgd, rules.heavy_ball),
         ("an average: m ← βm + (1 − β)g, x ← x − αm", rules.heavy_ball_ema.having(c=_whole), rules.heavy_ball),
-        ("an average, corrected by 1 − βᵏ, α = 0.1", rules.heavy_ball_ema_corrected(lr=0.1), rules.heavy_ball(lr=0.01)),
+        (
+            "an average, corrected by 1 − βᵏ, at α = 0.1, β = 0.9",
+            rules.heavy_ball_ema_corrected(lr=0.1),
+            rules.heavy_ball_ema.having(c=_whole)(lr=0.1),
+        ),
         ("torch SGD(momentum) under a schedule α/√k", rules.sgd(**moving), rules.heavy_ball(**moving)),
     )
 
@@ -57,21 +61,18 @@ def nesterov() -> tuple[Way, ...]:
 
 def adam() -> tuple[Way, ...]:
     small: dict[str, Any] = {"eps": lambda c2, eps_hat: eps_hat / c2**0.5, "eps_hat": 1e-3}
+    decayed = rules.adamw(lr=1e-3, weight_decay=1e-2)
     return (
         ("Keras: ε̂ beside the uncorrected √s, ε̂ = ε = 10⁻³", rules.adam(**small), rules.adam(eps=1e-3)),
         ("ε inside the root, 10⁻⁶ (optax eps_root)", rules.adam_eps_inside(eps_root=1e-6), rules.adam(eps=1e-3)),
         ("without correction, c₁ = c₂ = 1", rules.adam(c1=1, c2=1), rules.adam()),
-        ("AMSGrad as printed, without correction; torch's", rules.amsgrad_paper(), rules.amsgrad()),
+        ("AMSGrad as printed, without correction, beside torch's", rules.amsgrad_paper(), rules.amsgrad()),
         (
-            "AdamW as printed, λ = 10⁻⁵; torch's, λ = 10⁻² at α = 10⁻³",
+            "AdamW as printed, λ = 10⁻⁵, beside torch's at α = 10⁻³, λ = 10⁻²",
             rules.adamw_paper(alpha=1e-3, weight_decay=1e-5),
-            rules.adamw(lr=1e-3, weight_decay=1e-2),
+            decayed,
         ),
-        (
-            "L2 decay in the gradient, λ = 10⁻²; AdamW",
-            rules.adam.after(l2)(weight_decay=1e-2),
-            rules.adamw(weight_decay=1e-2),
-        ),
+        ("L2 decay in the gradient beside AdamW, λ = 10⁻²", rules.adam.after(l2)(weight_decay=1e-2), decayed),
     )
 
 
@@ -102,8 +103,8 @@ def conventions() -> list[Convention]:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> rows = ml.rates.conventions()
-    >>> [row.verdict.mapping for row in rows if row.spelling == "RSGDM"]
+    >>> rows = ml.rates.conventions()  # doctest: +SKIP
+    >>> [row.verdict.mapping for row in rows if row.spelling == "RSGDM"]  # doctest: +SKIP
     [{'lr': lr*(1 - beta)}]
     """
     return [
@@ -113,6 +114,12 @@ def conventions() -> list[Convention]:
     ]
 
 
+def _is(verdict: Equivalence) -> str:
+    if not verdict:
+        return "another rule"
+    return "the same in the end" if verdict.start else "the same"
+
+
 def conventions_table(rows: Sequence[Convention] | None = None) -> str:
     """The conventions as a Markdown table."""
     rows = conventions() if rows is None else rows
@@ -120,7 +127,7 @@ def conventions_table(rows: Sequence[Convention] | None = None) -> str:
         [
             row.family,
             row.spelling,
-            "the same" if row.verdict else "another rule",
+            _is(row.verdict),
             ", ".join(f"{n} = {v}" for n, v in row.verdict.mapping.items()),
             str(row.verdict.start or ""),
         ]

@@ -18,7 +18,7 @@ from ..problems import problem as named
 from .certify import certified
 from .linear import responses, state_space
 from .rate import spectral_radius
-from .spectra import Spectrum, lr_limit, modes, stable_lr
+from .spectra import Spectrum, modes, pid_lr_limit, stable_lr
 
 ROUNDING = 1e-9
 """Errors so far below where they start are left out, for rounding."""
@@ -130,6 +130,12 @@ def quadratics(mu: float, L: float, seed: int, steps: int) -> dict[str, tuple[Pr
     }
 
 
+def hubers(mu: float, L: float, seed: int, steps: int) -> dict[str, tuple[Problem, Any]]:
+    """Huber's functions, each the worst for gradient descent after N steps, and what is bad for any method."""
+    made = {f"Huber's, N = {n}": (problem("huber", L=L, tau=1 / (2 * n + 1)), None) for n in (1, 3, 10, 30, 100)}
+    return made | {"Nesterov's worst": convex(mu, L, seed, steps)["Nesterov's worst"]}
+
+
 def convex(mu: float, L: float, seed: int, steps: int) -> dict[str, tuple[Problem, Any]]:
     """Worst cases, of gradient descent over all the steps and of any method over half the dimension; a random one."""
     random = problem("log_cosh", n=8, mu=1e-6 * L, L=L, seed=seed)
@@ -142,6 +148,8 @@ def convex(mu: float, L: float, seed: int, steps: int) -> dict[str, tuple[Proble
 
 def ripples(mu: float, L: float, seed: int, steps: int) -> dict[str, tuple[Problem, Any]]:
     """Nonconvex, |f″| ≤ 1.002."""
+    if L < 1.002:
+        raise ValueError(f"L = {L:g}; the functions that are run have curvatures up to 1.002")
     bowls = {f"ripples of {n} variables": problem("cosine_ripples", n=n) for n in (2, 5)}
     return {on: (p, _start(p, seed)) for on, p in bowls.items()}
 
@@ -186,25 +194,32 @@ def interior(mu: float, L: float, seed: int, steps: int) -> Curves:
     """The rate of each mode over the larger of those at μ and L, for random members of the family."""
     curvatures, rng = np.geomspace(mu, L, 400), np.random.default_rng(seed)
     found: dict[str, np.ndarray] = {}
-    while len(found) < 6:
+    while len(found) < 12:
         beta, kd = rng.uniform(0, 1), rng.uniform(-0.5, 1) / L
-        method = rules.pid(lr=max(lr_limit(beta, kd, L), 0.1 / L) * rng.uniform(0.05, 1.3), beta=beta, kd=kd)
+        method = rules.pid(lr=max(pid_lr_limit(beta, kd, L), 0.1 / L) * rng.uniform(0.05, 1.3), beta=beta, kd=kd)
         rates = Spectrum(method).radius(curvatures)
-        found[f"α = {method.row(1)['lr'] * L:.2f}/L, β = {beta:.2f}, k_d = {kd * L:.2f}/L"] = rates / max(
-            rates[0], rates[-1]
-        )
+        found[f"random α, β and k_d on {len(found)}"] = rates / max(rates[0], rates[-1])
     return curvatures, found
 
 
 def best_of_grid(mu: float, L: float, seed: int, steps: int) -> Curves:
-    """The least rate of PID over a fine grid of α and β, for each k_dL/β of heavy ball's best β."""
+    """The least rate of PID over α and β, for each k_dL over heavy ball's best β: by grids, finer and finer."""
     best = rules.heavy_ball.tuned(mu=mu, L=L).row(1)
-    gains, turns = np.linspace(-0.2, 0.2, 9), np.linspace(-1, 1, 81)
-    lr = best["lr"] * (1 + 0.6 * turns)[:, None, None]
-    beta = np.clip(best["beta"] * (1 + 0.4 * turns), 0, 0.9999)[None, :, None]
-    ends = np.array([mu, L])
-    rate = lambda gain: _radius(dict(lr=lr, beta=beta, kd=gain * best["beta"] / L), ends).max(axis=-1).min()
-    return gains, {"best of a grid": np.array([rate(gain) for gain in gains])}
+    gains, turns, ends = np.linspace(-0.2, 0.2, 9), np.linspace(-1, 1, 25), np.array([mu, L])
+
+    def least(gain: float) -> float:
+        lr, beta, width = float(best["lr"]), float(best["beta"]), 0.5
+        for _ in range(12):
+            lrs, betas = (
+                lr * (1 + width * turns)[:, None, None],
+                np.clip(beta * (1 + width * turns), 0, 0.9999)[:, None],
+            )
+            rates = _radius(dict(lr=lrs, beta=betas, kd=gain * best["beta"] / L), ends).max(axis=-1)
+            i, j = np.unravel_index(np.argmin(rates), rates.shape)
+            lr, beta, width = float(lrs[i, 0, 0]), float(betas[j, 0]), width / 2
+        return float(rates.min())
+
+    return gains, {"the best α and β": np.array([least(gain) for gain in gains])}
 
 
 def _radius(row: Mapping[str, Any], curvatures: np.ndarray) -> np.ndarray:
@@ -228,12 +243,15 @@ def certified_beta(mu: float, L: float, seed: int, steps: int) -> Curves:
 
 
 def impulse(mu: float, L: float, seed: int, steps: int) -> Curves:
-    """Where the triple momentum method's gradient point goes after one unit gradient."""
-    i = np.arange(steps)
-    return i, {"triple momentum": -L * responses(state_space(rules.triple_momentum.tuned(mu=mu, L=L)), steps)[:, 0]}
+    """Where the gradient points of the triple momentum method and of PID go after one gradient of size L."""
+    tuned = {"triple momentum": rules.triple_momentum, "PID": rules.pid}
+    moved = lambda rule: -L * responses(state_space(rule.tuned(mu=mu, L=L)), steps)[:, 0]
+    return np.arange(steps), {name: moved(rule) for name, rule in tuned.items()}
 
 
 def cycle(mu: float, L: float, seed: int, steps: int) -> Curves:
     """Heavy ball as tuned for quadratics on the function of Lessard, Recht & Packard."""
+    if (mu, L) != (1, 25):
+        raise ValueError(f"mu = {mu:g}, L = {L:g}; the function that is run has mu = 1 and L = 25")
     run = observe(rules.heavy_ball.tuned(mu=mu, L=L), problem("lessard_recht_packard"), [3.3], steps)
     return np.arange(steps + 1), {"from 3.3": run.distance}

@@ -14,6 +14,7 @@ from ..result import History, Result
 from .windows import FLAT, SUBLINEAR, SUPERLINEAR, Windows, later_highest
 
 LEAST = 20  # rows that a fit needs
+NEAR = 1e-4  # of the largest error: a floor that lies higher is no matter of rounding
 ABOVE = math.log(30)  # the floor, and what lies nearer is left out
 
 
@@ -209,7 +210,7 @@ def _usable(k: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     few = f"fewer than the {LEAST} that a fit needs"
     if len(y) < LEAST:
         raise ValueError(f"there are {len(y)} errors, {few}; run longer, with tol=0")
-    if end < len(y):
+    if end < len(y) and errors.min() <= NEAR * errors.max():
         raise ValueError(f"{end - begin} of {len(y)} errors lie above the rounding floor, {few}; start farther away")
     raise ValueError(FLAT)
 

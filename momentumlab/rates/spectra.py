@@ -4,8 +4,9 @@ On the mode the gradient is λ times the point, and a Hessian's products are exa
 over λ, or over grids of hyperparameters, walk through the rule.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .tuning import least
 
 MODES = 257
 """Curvatures at which a rule is looked at, before the worst is refined."""
+LONGEST = 20_000
+"""Iterations over which a peak is looked for."""
 TIE = 1e-7
 """Rates this near are equal: a double root is found to half the digits."""
 
@@ -65,15 +68,24 @@ class Spectrum:
         """The rate of each mode."""
         return spectral_radius(self.part.L @ self.steps(curvatures)[0] @ self.part.R)
 
-    def amplitude(self, curvatures: Any, k: int) -> np.ndarray:
-        """|eₖ|/|e₀| on each mode."""
-        M, start = self.steps(curvatures)
-        return np.abs((np.linalg.matrix_power(M, k) @ start[..., None])[..., self.reported, 0])
+    def walk(self, curvatures: Any) -> Iterator[np.ndarray]:
+        """eₖ/e₀ on each mode, k = 0, 1, ..., with the hyperparameters as they are at each k."""
+        curvatures = np.asarray(curvatures, dtype=float)
+        M, state = modes(self.rule, self.rule.row(1), curvatures)
+        for k in count(1):
+            yield state[..., self.reported]
+            if self.rule.scheduled and k > 1:
+                M, _ = modes(self.rule, self.rule.row(k), curvatures)
+            state = (M @ state[..., None])[..., 0]
+
+
+def _grid(mu: float, L: float) -> np.ndarray:
+    return np.geomspace(mu, L, MODES) if mu < L else np.array([L])
 
 
 def highest(values: Callable[[np.ndarray], np.ndarray], mu: float, L: float) -> tuple[float, float]:
     """The largest value over [μ, L] and where: at many points, then more closely around the largest of them."""
-    grid = np.geomspace(mu, L, MODES) if mu < L else np.array([L])
+    grid = _grid(mu, L)
     found = values(grid)
     for _ in range(6):
         i = int(np.argmax(found))
@@ -153,14 +165,7 @@ def amplitudes(method: Method | Rule | str, curvatures: Any, steps: int) -> np.n
     """
     curvatures = np.atleast_1d(np.asarray(curvatures, dtype=float))
     chosen = as_tuned(method, float(curvatures.min()), float(curvatures.max()))
-    spectrum = Spectrum(chosen)
-    state = modes(chosen.rule, chosen.rule.row(1), curvatures)[1]
-    found = [state[:, spectrum.reported]]
-    for k in range(1, steps + 1):
-        M, _ = modes(chosen.rule, chosen.rule.row(k), curvatures)
-        state = (M @ state[..., None])[..., 0]
-        found.append(state[:, spectrum.reported])
-    return np.array(found)
+    return np.array(list(islice(Spectrum(chosen).walk(curvatures), steps + 1)))
 
 
 @dataclass(frozen=True)
@@ -197,22 +202,19 @@ def growth(method: Method | Rule | str, mu: float, L: float) -> Growth:
     rate, worst = highest(spectrum.radius, mu, L)
     if rate >= 1:
         return Growth(np.inf, 0, worst)
-    grid = np.geomspace(mu, L, MODES) if mu < L else np.array([L])
-    M, state = spectrum.steps(grid)
-    best, at, k = np.abs(state[:, spectrum.reported]).max(), 0, 0
-    while k * (1 - rate) < 40:  # beyond, ρᵏ leaves nothing of any power of k
-        k += 1
-        state = (M @ state[..., None])[..., 0]
-        if (most := np.abs(state[:, spectrum.reported]).max()) > best:
-            best, at = most, k
-    peak, where = highest(lambda curvatures: spectrum.amplitude(curvatures, at), mu, L)
+    best, at = 0.0, 0
+    enough = 40 / (1 - rate)  # beyond which ρᵏ leaves nothing of any power of k
+    for k, e in enumerate(islice(spectrum.walk(_grid(mu, L)), min(int(enough), LONGEST) + 1)):
+        if (most := np.abs(e).max()) > best:
+            best, at = float(most), k
+    peak, where = highest(lambda curvatures: np.abs(next(islice(spectrum.walk(curvatures), at, None))), mu, L)
     return Growth(peak, at, where)
 
 
 # ------------------------------------------------------------------ stability
 
 
-def lr_limit(beta: float, kd: float, L: float) -> float:
+def pid_lr_limit(beta: float, kd: float, L: float) -> float:
     """The step size below which the family of PID is stable on quadratics with eigenvalues in (0, L].
 
     Stable if and only if (α + 2k_d)L < 2(1 + β), for k_d ≥ 0; for k_d < 0 also β + |k_d|L < 1. Heavy ball is k_d = 0.
@@ -234,7 +236,7 @@ def lr_limit(beta: float, kd: float, L: float) -> float:
 
     Examples
     --------
-    >>> lr_limit(beta=0.5, kd=0.0, L=1.0)
+    >>> pid_lr_limit(beta=0.5, kd=0.0, L=1.0)
     3.0
     """
     if kd < 0 and beta - kd * L >= 1:

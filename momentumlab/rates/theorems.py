@@ -27,6 +27,7 @@ from .evidence import (
     gap,
     gap_by_both,
     gap_by_distance,
+    hubers,
     impulse,
     interior,
     least_slope,
@@ -37,7 +38,7 @@ from .evidence import (
     runs,
     strongly_convex,
 )
-from .spectra import lr_limit
+from .spectra import pid_lr_limit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +61,7 @@ class Theorem:
     measure : callable
         ``measure(mu, L, seed, steps)`` -> (x, measured).
     on : str
-        Of which functions it speaks: "strongly convex", "quadratic", or others.
+        Of which functions it speaks: "strongly convex", "quadratics", or others.
     methods : callable or None
         ``methods(mu, L)`` -> dict of the methods that it covers.
     rate : callable or None
@@ -93,6 +94,10 @@ class Theorem:
     def evidence(self, mu: float | None = None, L: float | None = None, seed: int = 0) -> Evidence:
         """What is stated and what is measured; at other constants, or on the random functions of another seed."""
         mu, L = self.mu if mu is None else mu, self.L if L is None else L
+        if not (mu == 0 < L if self.mu == 0 else 0 < mu < L):
+            raise ValueError(
+                f"{self.name}: mu = {mu:g}, L = {L:g}; it takes {'mu = 0 < L' if self.mu == 0 else '0 < mu < L'}"
+            )
         x, measured = self.measure(mu, L, seed, self.steps)
         return Evidence(x, self.bound(x, mu, L), measured)
 
@@ -222,7 +227,7 @@ def geometric(q_and_delta: Callable[[float, float], tuple[float, float]]) -> Cal
 DISTANCE, GAP, BY_DISTANCE = "‖xₖ − x*‖ / ‖x₀ − x*‖", "(f(xₖ) − f*) / (f(x₀) − f*)", "(f(xₖ) − f*) / (L‖x₀ − x*‖²)"
 STRONGLY, CONVEX = "f μ-strongly convex, L-smooth", "f convex, L-smooth"
 QUADRATIC = "f quadratic, eigenvalues in [μ, L]"
-MOMENTUM = "‖w_k‖ ≤ η‖V_k‖ for the momentum w_k kept of the velocity V_k"
+MOMENTUM = "wₖ = Vₖ₊₁ + α∇f(xₖ), what is kept of the velocity Vₖ, has ‖wₖ‖ ≤ η‖Vₖ‖"
 
 ROWS = (
     Theorem(
@@ -245,7 +250,7 @@ ROWS = (
         "Drori & Teboulle, Math. Program. 145 (2014) 451",
         "gradient descent, α = 1/L",
         bound=lambda k, mu, L: 1 / (4 * k + 2),
-        measure=runs(convex, one(rules.gradient_descent, lr=lambda mu, L: 1 / L), gap_by_distance),
+        measure=runs(hubers, one(rules.gradient_descent, lr=lambda mu, L: 1 / L), gap_by_distance),
         quantity=BY_DISTANCE,
         mu=0.0,
         L=1.0,
@@ -258,7 +263,7 @@ ROWS = (
         "Polyak (1964); the polynomial factor: docs/theorems.md",
         "heavy ball, α = 4/(√L + √μ)², β = ρ²",
         bound=polynomial(contraction, lambda rho: 1 + rho),
-        on="quadratic",
+        on="quadratics",
         methods=one(rules.heavy_ball),
         measure=runs(quadratics, one(rules.heavy_ball), distance),
         rate=contraction,
@@ -267,7 +272,7 @@ ROWS = (
     Theorem(
         "T4a",
         "f(x̄ₖ) − f* ≤ ‖x₀ − x*‖²/(2(k + 1)) · (Lβ/(1 − β) + (1 − β)/α), x̄ₖ the mean of x₀, ..., xₖ",
-        CONVEX,
+        f"{CONVEX}; 0 < α ≤ (1 − β)/L, 0 ≤ β < 1",
         "Ghadimi, Feyzmahdavian & Johansson, ECC (2015)",
         "heavy ball, β = ½, α = (1 − β)/L",
         bound=lambda k, mu, L: 1 / (k + 1),
@@ -280,8 +285,8 @@ ROWS = (
     ),
     Theorem(
         "T4b",
-        "f(xₖ) → f* linearly for β < ½(μα/2 + √(μ²α²/4 + 4(1 − αL/2)))",
-        STRONGLY,
+        "f(xₖ) → f* linearly for 0 ≤ β < ½(μα/2 + √(μ²α²/4 + 4(1 − αL/2)))",
+        f"{STRONGLY}; 0 < α < 2/L",
         "Ghadimi, Feyzmahdavian & Johansson, ECC (2015)",
         "heavy ball, α = 1/L",
         bound=lambda kappa, mu, L: np.array([largest_beta(1.0, each) for each in kappa]),
@@ -305,7 +310,7 @@ ROWS = (
     ),
     Theorem(
         "T6",
-        "f(xₖ) − f* ≤ (1 − 1/√κ)ᵏ (f(x₀) − f* + ½μ‖x₀ − x*‖²)",
+        "f(xₖ) − f* ≤ (1 − 1/√κ)ᵏ (f(x₀) − f* + ½μ‖x₀ − x*‖²), in distance a rate of √(1 − 1/√κ)",
         STRONGLY,
         "Nesterov, Lectures on Convex Optimization (2018) §2.2",
         "Nesterov's rule, α = 1/L, β = (√κ − 1)/(√κ + 1)",
@@ -314,7 +319,7 @@ ROWS = (
         methods=one(rules.nesterov),
         measure=runs(strongly_convex, one(rules.nesterov), gap_by_both),
         rate=lambda mu, L: sqrt(root_rate(mu, L)),
-        quantity="(f(xₖ) − f*) / (f(x₀) − f* + ½μ‖x₀ − x*‖²)",
+        quantity="(f(xₖ) − f*)\n/ (f(x₀) − f* + ½μ‖x₀ − x*‖²)",
     ),
     Theorem(
         "T7",
@@ -323,7 +328,7 @@ ROWS = (
         "the mode polynomial z² − (1 + β)(1 − αλ)z + β(1 − αλ): docs/theorems.md",
         "Nesterov's rule as in T6",
         bound=polynomial(root_rate, lambda rho: 1 - rho),
-        on="quadratic",
+        on="quadratics",
         methods=one(rules.nesterov),
         measure=runs(quadratics, one(rules.nesterov), distance),
         rate=root_rate,
@@ -332,7 +337,7 @@ ROWS = (
     Theorem(
         "T8",
         "f(xₖ) − f* ≤ 2L‖x₀ − x*‖²/(k + 1)²",
-        CONVEX,
+        f"{CONVEX}; t₁ = 1, tₖ₊₁ = (1 + √(1 + 4tₖ²))/2",
         "Beck & Teboulle, SIAM J. Imaging Sci. 2 (2009) 183",
         "Nesterov's rule, α = 1/L, β = (tₖ − 1)/tₖ₊₁",
         bound=lambda k, mu, L: 2 / (k + 1) ** 2,
@@ -343,14 +348,14 @@ ROWS = (
     ),
     Theorem(
         "T9",
-        "stable if and only if (α + 2k_d)L < 2(1 + β), for k_d < 0 as long as β + |k_d|L < 1",
-        "f quadratic, eigenvalues in (0, L], 0 ≤ β < 1",
+        "stable for every λ in (0, L] if and only if (α + 2k_d)L < 2(1 + β) and, where k_d < 0, β + |k_d|L < 1 too",
+        "f quadratic, eigenvalues in (0, L]; α > 0, 0 ≤ β < 1",
         "Jury's criterion on z² − (1 + q − αλ)z + q, q = β − k_dλ",
         "PID, β = ½",
-        bound=lambda gain, mu, L: np.array([lr_limit(0.5, each, 1.0) for each in gain]),
+        bound=lambda gain, mu, L: np.array([pid_lr_limit(0.5, each, 1.0) for each in gain]),
         measure=limits,
         sense="=",
-        axis="k_d·L",
+        axis="k_d L",
         quantity="largest stable αL",
     ),
     Theorem(
@@ -367,33 +372,33 @@ ROWS = (
     Theorem(
         "T11",
         "no α, β, k_d has a rate below (√κ − 1)/(√κ + 1); only heavy ball's tuning, k_d = 0, has it",
-        QUADRATIC,
+        f"{QUADRATIC}, μ < L",
         "T10's inequalities at μ and L: docs/theorems.md",
         "PID, α and β the best for each k_d",
         bound=lambda gain, mu, L: np.full(len(gain), contraction(mu, L)),
         measure=best_of_grid,
         sense="≥",
-        axis="k_d·L / β of heavy ball",
+        axis="k_d L / β of heavy ball",
         quantity="least rate",
     ),
     Theorem(
         "T12",
-        "the gradient points of the triple momentum method are PID's, with k_d = αγ = β/L",
-        "any f; both from rest, PID's gradient difference from g₋₁ = 0",
+        "the gradient points of triple momentum, whatever its α, β, γ, are PID's with the same α, β and k_d = αγ",
+        "any f; PID's first difference is g₀ − 0, `pid.starting(g_prev=0.0)`",
         "equal transfer functions −((α + k_d)z − k_d)/((z − 1)(z − β)): docs/theorems.md",
-        "triple momentum, PID",
+        "triple momentum and PID as they are tuned, where αγ = β/L",
         bound=family_impulse,
         measure=impulse,
         sense="=",
         axis="steps after a gradient of size L",
-        quantity="−displacement of the point",
+        quantity="displacement of the point, against it",
         steps=40,
     ),
     Theorem(
         "TM",
         "‖xₖ − x*‖ ≤ √κ ρᵏ ‖x₀ − x*‖, ρ = 1 − 1/√κ",
         STRONGLY,
-        "rate: Van Scoy, Freeman & Lynch, IEEE Control Syst. Lett. 2 (2018) 49; constant: docs/theorems.md",
+        "Van Scoy, Freeman & Lynch, IEEE Control Syst. Lett. 2 (2018) 49; the constant: docs/theorems.md",
         "triple momentum",
         bound=lambda k, mu, L: sqrt(L / mu) * root_rate(mu, L) ** k,
         on="strongly convex",
@@ -432,8 +437,8 @@ ROWS = (
     ),
     Theorem(
         "C1",
-        "min ‖∇f(xⱼ)‖² over j < k ≤ (1 + η)²(f(x₀) − inf f)/(α²σk), σ = (1 − η)/α − L/2 > 0",
-        f"f L-smooth, not convex; {MOMENTUM}",
+        "min(‖∇f(xⱼ)‖² : j < k) ≤ (1 + η)²(f(x₀) − inf f)/(α²σk), σ = (1 − η)/α − L/2 > 0",
+        f"f L-smooth and bounded below, convex or not; {MOMENTUM}, η < 1",
         "energy f + η‖V‖²/(2α): docs/theorems.md",
         "heavy ball, PID, PMG; α = 1/L, η = 0.4",
         bound=lambda k, mu, L: (1 + ETA) ** 2 * L**2 / ((1 - ETA) * L - L / 2) / np.maximum(k, 1),
@@ -445,7 +450,7 @@ ROWS = (
     Theorem(
         "C2",
         "f(xₖ) − f* ≤ (1 − ω)ᵏ(f(x₀) − f*), ω = σ/((1 − η/2)/α − L/2 + (1 + η)²/(2μα²)), σ as in C1",
-        f"{STRONGLY}, or ‖∇f‖² ≥ 2μ(f − f*); {MOMENTUM}",
+        f"f L-smooth, and μ-strongly convex or only ‖∇f‖² ≥ 2μ(f − f*); {MOMENTUM}, η < 1",
         "energy f + c‖V‖²: docs/theorems.md",
         "heavy ball, PID, PMG; α = 1/L, η = 0.4",
         bound=lambda k, mu, L: energy_rate(mu, L, ETA, 1 / L) ** k,

@@ -15,7 +15,7 @@ SPAN = 4.0  # factor in 1 + uk, below which no power shows
 FINEST = 1e-5  # relative precision of θ, beyond which no interval goes
 APART = 6.0  # difference in the information criterion that decides between models
 
-SUPERLINEAR = "the errors bend down faster than any ρᵏ: the convergence is superlinear and has an order, not a rate"
+SUPERLINEAR = "the errors bend down faster than any ρᵏ to the end: superlinear, or not settled yet; they show no rate"
 NEITHER = "neither ρᵏ nor k⁻ᵖ fits these errors, on no window at their end; run longer"
 FLAT = "the errors do not decrease, or not clearly; run longer, and check that the run converges to this minimum"
 

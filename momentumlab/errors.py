@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib import import_module
 
 ALIASES = {
     "learning_rate": "lr",
@@ -30,6 +31,18 @@ def unknown(kind: str, name: object, choices: Iterable[str]) -> str:
     guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
     listed = "" if near and len(choices) > MANY else f" There are {', '.join(choices) or 'none'}"
     return f"there is no {kind} {short(name)}{guess}{listed}"
+
+
+def needs(what: str, *modules: str) -> None:
+    """Raise ImportError, with what to install, where a module of the `analysis` extra is missing.
+
+    >>> needs("arithmetic", "math")
+    """
+    for module in modules:
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise ImportError(f"{what} needs {module}: pip install 'momentumlab[analysis]'") from error
 
 
 def short(value: object) -> str:

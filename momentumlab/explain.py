@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .errors import needs
 from .hyper import arguments, range_of, shown
 from .loops import step_lines
 from .method import Method
@@ -59,10 +60,7 @@ def explain(method: Method | Rule | str) -> "Explanation":
       g⁺₋ = g
     ...
     """
-    try:
-        import sympy  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ImportError("explain needs SymPy: pip install 'momentumlab[analysis]'") from error
+    needs("explain", "sympy")
     if isinstance(method, Rule):
         by = method.preconditioner
         return Explanation(Method(method, (), method.default_search({}), by, method.default_index(by)))

@@ -40,7 +40,7 @@ ROOMS = {
     "numpy_loop": {"method", "objective", "ops", "result", "searches"},
     "minimize": {"errors", "method", "numpy_loop", "objective", "ops", "problems", "result", "rule", "rules"},
     "compiled": {"curvature", "hyper", "loops", "method", "objective", "result", "searches"},
-    "explain": {"hyper", "loops", "method", "minimize", "rule"},
+    "explain": {"errors", "hyper", "loops", "method", "minimize", "rule"},
     "plots": {"problems", "profiles", "result"},
     "compare": {"errors", "method", "minimize", "problems", "profiles", "result", "rule"},
     "rates": {

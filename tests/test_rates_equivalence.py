@@ -206,8 +206,8 @@ def test_a_schedule_that_never_settles_is_no_matter_of_the_start():
 @pytest.mark.parametrize(
     ("a", "b", "error", "sentence"),
     [
-        (ml.pmg(lr=0.1), ml.pid(lr=0.1), NotLinear, "asks for products beside the gradient, which preconditioners"),
-        (ml.gradient_descent, ml.newton, NotLinear, "newton.* asks for products beside the gradient"),
+        (ml.pmg(lr=0.1), ml.pid(lr=0.1), NotLinear, "pmg asks for Bv beside the gradient, which precond"),
+        (ml.gradient_descent, ml.newton, NotLinear, "newton asks for Hg beside the gradient"),
         (ml.pid(), ml.pid(lr=0.1), NotLinear, "finds lr on the way; give lr"),
         (3, ml.pid, TypeError, "equivalent: 3 is neither a method nor a rule"),
         ("pidd", ml.pid, ValueError, "there is no rule 'pidd'; did you mean 'pid'"),

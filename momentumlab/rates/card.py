@@ -10,14 +10,15 @@ import numpy as np
 
 from ..compare import markdown
 from ..method import Method
+from ..problems.options import curvature, whole
 from ..rule import Rule
 from .certify import certified
 from .equivalence import equivalent
 from .evidence import observe, quadratics, strongly_convex
 from .fit import Measured, measured
 from .linear import NotLinear
-from .rate import Rate, as_tuned, constants
-from .spectra import amplitudes, exact, growth
+from .rate import Rate, as_tuned, between
+from .spectra import Growth, amplitudes, exact, growth
 from .theorems import DISTANCE, THEOREMS, Theorem
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ SMALL = 1e-13
 """Where rounding ends a run: runs are as long as the slowest rate takes to get there, within bounds."""
 STEPS = (200, 4000)
 CURVED = "log-cosh"
-PROBES = np.linspace(0.1, 1.0, 16)
-"""Curvatures on which iterates are compared."""
+PROBES = 16
+"""Curvatures and steps on which iterates are compared."""
 FLOOR = 1e-11
 """Relative errors down to which lines are drawn."""
 
@@ -66,14 +67,14 @@ class Card:
     measured: dict[str, Measured | str]
     errors: dict[str, np.ndarray]
     curved: tuple[str, ...]
-    growth: Any
+    growth: Growth | None
 
-    def rows(self) -> list[tuple[str, str, str, str]]:
-        """Kind, functions, rate, what it rests on."""
-        found = [("exact", "quadratics", *_cells(self.exact))]
-        found += [("certified", "strongly convex", *_cells(rate, by)) for by, rate in self.certified.items()]
-        found += [("stated", THEOREMS[name].on, *_cells(rate)) for name, rate in self.stated.items()]
-        return found + [("measured", on, *_cells(rate)) for on, rate in self.measured.items()]
+    def rates(self) -> list[tuple[str, str, Any, str]]:
+        """Kind, functions, the rate or the sentence that says why there is none, and what was tried."""
+        found: list[tuple[str, str, Any, str]] = [("exact", "quadratics", self.exact, "")]
+        found += [("certified", "strongly convex", rate, by) for by, rate in self.certified.items()]
+        found += [("stated", THEOREMS[name].on, rate, "") for name, rate in self.stated.items()]
+        return found + [("measured", on, rate, "") for on, rate in self.measured.items()]
 
     def table(self, format: str = "markdown") -> str:
         """The card as a table, "markdown" or "json"."""
@@ -84,29 +85,19 @@ class Card:
         if format != "markdown":
             raise ValueError(f"format = {format!r}; it must be 'markdown' or 'json'")
         head = f"{self.method}, μ = {self.mu:g}, L = {self.L:g}, κ = {self.L / self.mu:g}"
-        body = markdown(["", "on", "rate", "rests on"], [list(row) for row in self.rows()], numbers={2})
-        tail = (
-            f"\nOn quadratics errors grow {self.growth.peak:.4g}-fold first, at k = {self.growth.k}."
-            if self._grows
-            else ""
-        )
-        return f"{head}\n\n{body}{tail}"
-
-    @property
-    def _grows(self) -> bool:
-        return self.growth is not None and self.growth.k > 0
+        rows = [[kind, on, *_cells(rate, by)] for kind, on, rate, by in self.rates()]
+        body = markdown(["", "on", "rate", "rests on"], rows, numbers={2})
+        if self.growth is None or not self.growth.k:
+            return f"{head}\n\n{body}"
+        return f"{head}\n\n{body}\nOn quadratics errors grow {self.growth.peak:.4g}-fold first, at k = {self.growth.k}."
 
     def record(self) -> dict[str, Any]:
         """The card as plain values."""
-        names = ("kind", "on", "rate", "rests_on")
-        rates = [dict(zip(names, row, strict=True)) for row in self.rows()]
-        for row, value in zip(rates, self._values(), strict=True):
-            row["rate"] = value
-        return {"method": str(self.method), "mu": self.mu, "L": self.L, "rates": rates}
-
-    def _values(self) -> list[Any]:
-        found = [self.exact, *self.certified.values(), *self.stated.values(), *self.measured.values()]
-        return [float(rate) if isinstance(rate, float) else None for rate in found]
+        found = [
+            dict(kind=kind, on=on, rate=float(rate) if isinstance(rate, float) else None, rests_on=_cells(rate, by)[1])
+            for kind, on, rate, by in self.rates()
+        ]
+        return {"method": str(self.method), "mu": self.mu, "L": self.L, "rates": found}
 
     __str__ = __repr__ = table
 
@@ -194,7 +185,7 @@ def card(method: Method | Rule | str, mu: float, L: float, *, sdp: bool = False,
     >>> abs(c.measured["Nesterov's worst"] - 0.9) < 0.01
     True
     """
-    mu, L = constants("card", mu, L)
+    (mu, L), seeds = curvature("card", mu, L), whole("card", "seeds", seeds, 0)
     if mu == L:
         raise ValueError(f"card: mu = L = {L:g}; a method that knows both is done in one step")
     chosen = as_tuned(method, mu, L)
@@ -223,22 +214,23 @@ def _or_why(find: Callable[[], Any]) -> Any:
 def covers(theorem: Theorem, method: Method, mu: float, L: float, start: bool = False) -> bool:
     """Whether a theorem with a rate speaks of a method: it is one of the theorem's, or takes the same gradients.
 
-    With `start`, whether it reports the same iterates from the first on.
+    Nothing that it remembers or reports may be slower. With `start`, it must report the same iterates throughout.
     """
     if theorem.rate is None or theorem.methods is None:
         return False
-    return any(_same(method, other, start) for other in theorem.methods(mu, L).values())
+    return any(_same(method, other, mu, L, start) for other in theorem.methods(mu, L).values())
 
 
-def _same(method: Method, other: Method, start: bool) -> bool:
-    if method.rule.inputs or other.rule.inputs or other.rule.bare_rule is not other.rule:
-        return repr(method) == repr(other)
+def _same(method: Method, other: Method, mu: float, L: float, start: bool) -> bool:
+    if method == other:
+        return True
     try:
-        verdict = equivalent(method, other)
-        if not start or not verdict:
-            return verdict.holds and not verdict.driven
-        ours, theirs = (amplitudes(each, PROBES, len(PROBES)) for each in (method, other))
-        return bool(np.allclose(ours, theirs, rtol=1e-9, atol=1e-12))
+        slower = exact(method, mu, L) > exact(other, mu, L) + 1e-6
+        if slower or not equivalent(method, other):
+            return False
+        curvatures = between(mu, L, PROBES)
+        ours, theirs = (amplitudes(each, curvatures, PROBES) for each in (method, other))
+        return not start or bool(np.allclose(ours, theirs, rtol=1e-6, atol=1e-9))
     except NotLinear:
         return False
 

@@ -7,18 +7,19 @@ A linear rule is a controller in feedback with the gradient, of which only a qua
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 
-from ..errors import short, unknown
+from ..errors import needs, short, unknown
 from ..method import Method
+from ..problems.options import curvature, nonnegative, positive, whole
 from ..rule import Rule
-from .linear import NotLinear, part, queries, responses, state_space
-from .rate import Rate, as_rule, as_tuned, constants, spectral_radius, whole
+from .linear import NotLinear, part, queries, refuse_products, responses, state_space
+from .rate import Rate, as_rule, as_tuned, between, spectral_radius, turn
+from .spectra import highest
 from .tuning import least
 
-ANGLES = 2000
+ANGLES, CURVATURES = 2000, 65
 SLACK = 1e-9
 """What counts as zero in the frequency test, of the product of its factors."""
 LAST = 1 - 1e-6
@@ -36,14 +37,17 @@ class Loop:
         Coefficients, from the highest power of z; `below` starts with 1.
     mu : float
         μ/L.
-    converges : float
-        The rate on one quadratic of the class, the fastest of three: what no certificate goes below.
+    roots : ndarray
+        Of the loop on quadratics, over the curvatures from μ to L.
+    exact : float
+        The rate on the slowest of these quadratics, below which nothing is certified.
     """
 
     above: np.ndarray
     below: np.ndarray
     mu: float
-    converges: float
+    roots: np.ndarray
+    exact: float
 
     def gain(self, z: np.ndarray) -> np.ndarray:
         """G(z)."""
@@ -52,36 +56,32 @@ class Loop:
 
 def loop(owner: str, method: Method | Rule | str, mu: float, L: float) -> Loop:
     """The loop of a linear method."""
-    mu, L = constants(owner, mu, L)
+    mu, L = curvature(owner, mu, L)
     chosen = as_tuned(method, mu, L)
-    if chosen.rule.inputs:
-        by = chosen.preconditioner
-        raise NotLinear(f"{chosen.name}: what {by} supplies depends on f beyond its gradient, so nothing is certified")
+    refuse_products(chosen)
     space = state_space(chosen)
-    whole, answering = (part(space, start).of(space) for start in (True, False))
-    radii = [float(spectral_radius(whole.A + c * whole.B @ whole.C)) for c in (mu, (mu + L) / 2, L)]
-    below = np.poly(answering.A)
-    n = len(answering.A)
+    reached = part(space, all_states=bool(chosen.rule.scheduled)).of(space)
+    on = lambda curvatures: reached.A + np.asarray(curvatures)[:, None, None] * (reached.B @ reached.C)
+    rate, _ = highest(lambda curvatures: spectral_radius(on(curvatures)), mu, L)
+    answering = part(space, start=False).of(space)
+    n, below = len(answering.A), np.poly(answering.A)
     above = np.convolve(below, responses(answering, n)[:, 0])[:n] * L if n else np.zeros(1)
-    return Loop(above, below, mu / L, min(radii))
+    return Loop(above, below, mu / L, np.linalg.eigvals(on(between(mu, L, CURVATURES))).ravel(), rate)
 
 
 def _least(holds: Callable[[float], bool], precision: float) -> float | None:
-    """The least ρ < 1 that is certified; None where there is none. What holds for ρ holds for every larger one."""
-    if not holds(LAST):
-        return None
-    low, high = 0.0, LAST
-    while high - low > precision:
-        middle = (low + high) / 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+    """The least ρ < 1 that is certified; None where there is none.
+
+    A certificate for ρ is one for every larger rate, since ρᵏ is what it bounds.
+    """
+    return turn(holds, 0.0, LAST, precision)[1] if holds(LAST) else None
 
 
 # ------------------------------------------------------------------ by frequencies
 
 
 class Frequencies:
-    """The frequency test: ρ is certified if one quadratic converges at ρ, and for one h in [0, ρ²], on |z| = ρ,
+    """The frequency test: ρ is certified if quadratics converge at ρ, and for one h in [0, ρ²], on |z| = ρ,
 
     Re[(1 − h/z)·conj(1 − μG(z))·(G(z) − 1)] ≤ 0.
     """
@@ -90,27 +90,36 @@ class Frequencies:
         self.loop, self.multiplier = loop, multiplier
         near = np.geomspace(1e-7, 0.1, angles // 4)
         middle = np.linspace(0.1, np.pi - 0.1, angles // 2)
-        self.circle = np.exp(1j * np.concatenate([[0.0], near, middle, np.pi - near[::-1], [np.pi]]))
+        resonant, width = np.abs(np.angle(loop.roots)), np.abs(1 - np.abs(loop.roots))
+        peaks = [np.clip(resonant + c * width, 0, np.pi) for c in (-2, -0.5, 0, 0.5, 2)]
+        turns = np.concatenate([[0.0], near, middle, np.pi - near[::-1], [np.pi], *peaks])
+        self.circle = np.exp(1j * np.unique(turns))
 
     def holds(self, rho: float) -> bool:
         """Whether ρ is certified."""
-        if self.loop.converges >= rho:
-            return False
+        return self.loop.exact < rho and self.excess(rho) <= SLACK
+
+    def excess(self, rho: float) -> float:
+        """By how much the inequality fails where it fails most, of the product of its factors; for the best h."""
         z = rho * self.circle
         G = self.loop.gain(z)
         both = np.conj(1 - self.loop.mu * G) * (G - 1)
         size = np.abs(both)  # at each frequency, or the poles would hide all others
         plain, turned = both.real / size, (both / z).real / size
         weights = {"sector": [0.0], "off-by-one": [1.0]}.get(self.multiplier, np.linspace(1, 0, 33))
-        slack = lambda h: SLACK * np.abs(1 - h / z)
-        return any(bool((plain - h * turned <= slack(h)).all()) for h in rho**2 * np.asarray(weights))
+        found = np.inf
+        for h in rho**2 * np.asarray(weights):
+            found = min(found, float(((plain - h * turned) / np.abs(1 - h / z)).max()))
+            if found <= SLACK:
+                break
+        return found
 
 
 # ------------------------------------------------------------------ by a linear matrix inequality
 
 
 class Inequality:
-    """The linear matrix inequality: P ≻ 0 and ℓ ≥ 0 such that eᵀPe shrinks by ρ² a step wherever the constraint holds.
+    """The linear matrix inequality: P ⪰ 0 and ℓ ≥ 0 such that eᵀPe shrinks by ρ² a step wherever the constraint holds.
 
     In the state (yₖ, yₖ₋₁, ...) of G's companion form, scaled so that a state of ones is y = 1.
     """
@@ -132,10 +141,10 @@ class Inequality:
         paired = lambda row: row.T @ below + below.T @ row
 
         self.loop, self.square = loop, cp.Parameter(nonneg=True)
-        self.P, self.excess = cp.Variable((size, size), PSD=True), cp.Variable()
+        P, self.excess = cp.Variable((size, size), PSD=True), cp.Variable()
         step, old = np.hstack([A, B]), np.eye(size, size + 1)
         constraint = paired(above) + self.square * paired(earlier)
-        matrix = step.T @ self.P @ step - self.square * (old.T @ self.P @ old) + constraint
+        matrix = step.T @ P @ step - self.square * (old.T @ P @ old) + constraint
         if multiplier == "best":
             matrix = matrix + cp.Variable(nonneg=True) * paired(above)  # the sector beside the filtered constraint
         symmetric = (matrix + matrix.T) / 2
@@ -146,7 +155,7 @@ class Inequality:
         """Whether ρ is certified, to the solver's precision."""
         import cvxpy as cp
 
-        if self.loop.converges >= rho:
+        if self.loop.exact >= rho:
             return False
         self.square.value = rho**2
         with warnings.catch_warnings():
@@ -211,14 +220,9 @@ def certified(
     if by == "frequencies":
         found, how = _least(Frequencies(closed, multiplier).holds, 1e-8), "the frequency test"
     else:
-        needs_solver("certified by a matrix inequality")
+        needs("certified by a matrix inequality", "cvxpy", "clarabel")
         found, how = _least(Inequality(closed, multiplier).holds, 1e-5), "the matrix inequality"
-    return None if found is None else Rate(found, how, multiplier=multiplier)
-
-
-def needs_solver(what: str, solver: str = "cvxpy") -> None:
-    if find_spec(solver) is None:
-        raise ImportError(f"{what} needs {solver}: pip install 'momentumlab[analysis]'")
+    return None if found is None else Rate(found, how)
 
 
 def worst_case(
@@ -234,7 +238,7 @@ def worst_case(
     method : Method, Rule or str
         Linear; its schedules may move.
     mu, L : float
-        0 ≤ μ ≤ L; 0 is convex.
+        0 ≤ μ < L; 0 is convex.
     steps : int
         N, at least 1; twenty take some seconds, and the time grows fast.
     start, end : {"distance", "gap"}
@@ -247,7 +251,7 @@ def worst_case(
     Raises
     ------
     NotLinear
-        Where the rule is not linear.
+        Where the rule is not linear, or moves where there is no gradient.
     ValueError
         Where an argument is out of range.
     ImportError
@@ -263,13 +267,15 @@ def worst_case(
     >>> round(ml.rates.worst_case(ml.gradient_descent(lr=1.0), mu=0.1, L=1, steps=1), 4)  # doctest: +SKIP
     0.81
     """
-    steps, chosen = whole("worst_case", "steps", steps), as_tuned(method, mu, L)
-    if mu != 0:
-        mu, L = constants("worst_case", mu, L)
+    steps = whole("worst_case", "steps", steps)
+    mu, L = nonnegative("worst_case", "mu", mu), positive("worst_case", "L", L)
+    if mu >= L:
+        raise ValueError(f"worst_case: mu = {mu:g}, L = {L:g}; mu must be smaller than L")
+    chosen = as_tuned(method, mu, L)
     for name, kind in (("start", start), ("end", end)):
         if kind not in ("distance", "gap"):
             raise ValueError(f"worst_case: {name} = {short(kind)}; it must be 'distance' or 'gap'")
-    needs_solver("worst_case", "PEPit")
+    needs("worst_case", "PEPit", "cvxpy", "clarabel")
     from PEPit import PEP
     from PEPit.functions import SmoothStronglyConvexFunction
 
@@ -280,6 +286,8 @@ def worst_case(
     problem.set_initial_condition(error(x0, start) <= 1)
     vectors = {"x0": x0}
     for k, form in enumerate(queries(chosen, steps + 1)):
+        if abs(form.of("x0") - 1) > 1e-9:
+            raise NotLinear(f"{chosen.name} moves without a gradient, so it does not rest at minimisers")
         point = sum((c * vectors[n] for n, c in form.parts.items()), 0 * x0)
         if k < steps:
             vectors[f"g{k}"] = f.gradient(point)
@@ -308,7 +316,10 @@ def optimise(rule: Rule | str, mu: float, L: float, free: Sequence[str] | None =
 
     Raises
     ------
-    NotLinear, ValueError
+    NotLinear
+        Where the rule is not linear, or asks for products.
+    ValueError
+        Where μ or L is out of range, or what is to be free is no hyperparameter.
 
     Examples
     --------
@@ -317,12 +328,15 @@ def optimise(rule: Rule | str, mu: float, L: float, free: Sequence[str] | None =
     >>> ml.rates.certified(m, mu=1, L=3)
     0.5
     """
-    mu, L = constants("optimise", mu, L)
+    mu, L = curvature("optimise", mu, L)
     chosen = as_rule("optimise", rule)
 
     def rate(method: Method) -> float:
         closed = loop("optimise", method, mu, L)
-        found = _least(Frequencies(closed, "off-by-one", ANGLES // 4).holds, 1e-8)
-        return 1 + closed.converges if found is None else found
+        test = Frequencies(closed, "off-by-one", ANGLES // 4)
+        found = _least(test.holds, 1e-8)
+        if found is None:  # how far it is from having a certificate
+            return 1 + test.excess(LAST) if closed.exact < LAST else 2 + closed.exact
+        return found
 
     return least(chosen, mu, L, rate, free)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import short
-from ..hyper import arguments, resolve
+from ..errors import needs, short
+from ..hyper import arguments, inside, range_of, resolve
 from ..method import Method
 from ..minimize import as_method
 from ..rule import Rule
@@ -21,9 +21,10 @@ from .linear import (
     NotLinear,
     StateSpace,
     fraction,
-    needs_sympy,
     open_loop,
     queries,
+    refuse_products,
+    refuse_search,
     responses,
     settled,
     state_space,
@@ -157,8 +158,9 @@ def equivalent(a: Method | Rule | str, b: Method | Rule | str) -> Equivalence:
     for m in (a, b):
         if not isinstance(m, (Method, Rule)):
             raise TypeError(f"equivalent: {short(m)} is neither a method nor a rule")
-        if m.rule.inputs if isinstance(m, Method) else m.inputs:
-            raise NotLinear(f"equivalent: {m} asks for products beside the gradient, which preconditioners supply")
+        refuse_products(m)
+        if isinstance(m, Method):
+            refuse_search(m)
     if isinstance(b, Rule):
         return _rules(a, b)
     if isinstance(a, Method):
@@ -186,14 +188,16 @@ def _methods(a: Method, b: Method) -> Equivalence:
     points = [
         np.array([[float(form.of(n)) for n in names] for form in queries(method, WATCHED + 1)]) for method in (a, b)
     ]
-    return _but_for_the_start(f"their first {order} Markov parameters are equal", points[0], points[1], names=names)
+    why = f"their first {order} Markov parameters are equal"
+    return _but_for_the_start(why, points[0], points[1], shrinks=1 - 1e-9, names=names)
 
 
 def _driven(a: Method, b: Method, reason: str) -> Equivalence:
     """By what both do on random gradients of many sizes."""
     gradients = np.random.default_rng(0).standard_normal((DRIVEN, 16)) * np.geomspace(1e-3, 1e3, 16)
     first, second = _points(a, gradients), _points(b, gradients)
-    found = _but_for_the_start(f"on {DRIVEN} random gradients, since {reason}", first, second, _settle(a, b))
+    why = f"on {DRIVEN} random gradients, since {reason}"
+    found = _but_for_the_start(why, first, second, shrinks=0.5 if _settle(a, b) else 0.0)
     return replace(found, driven=True)
 
 
@@ -205,8 +209,6 @@ def _settle(*methods: Method) -> bool:
 
 
 def _points(method: Method, gradients: np.ndarray) -> np.ndarray:
-    if method.search:
-        raise NotLinear(f"{method}: {method.search} finds lr on the way; give lr")
     x = np.zeros(gradients.shape[1])
     rest, found = list(method.start(x, gradients[0])), [x]
     for k, g in enumerate(gradients, 1):
@@ -216,12 +218,12 @@ def _points(method: Method, gradients: np.ndarray) -> np.ndarray:
 
 
 def _but_for_the_start(
-    why: str, first: np.ndarray, second: np.ndarray, settle: bool = True, names: Sequence[str] = ()
+    why: str, first: np.ndarray, second: np.ndarray, shrinks: float, names: Sequence[str] = ()
 ) -> Equivalence:
     """From the points of two methods, a row a step: the same, the same in the end, or not.
 
-    Only where schedules settle can a difference that shrinks be one of the start. Where the columns have names, they
-    are multiples of these vectors.
+    A difference is one of the start if from the second quarter to the last it shrinks to less than so much of itself.
+    Where the columns have names, they are multiples of these vectors.
     """
     ours, theirs = np.diff(first, axis=0), np.diff(second, axis=0)
     away, size = np.abs(theirs - ours), np.abs(ours).max()
@@ -231,7 +233,7 @@ def _but_for_the_start(
     k = int(differing[0])
     quarter = len(away) // 4
     early, late = (float(away[rows].max()) for rows in (slice(quarter, 2 * quarter), slice(3 * quarter, None)))
-    if not settle or late > max(early / 2, CLOSE * size):
+    if late > (max(shrinks * early, CLOSE * size) if shrinks else 0.0):
         return Equivalence(False, f"their steps differ from step {k + 1} on; {why}")
     clear = np.flatnonzero((away > 1e3 * CLOSE * size).any(axis=1))
     last = int(clear[-1]) if clear.size else k
@@ -239,7 +241,7 @@ def _but_for_the_start(
     decay = float((away[last].max() / away[middle].max()) ** (1 / (last - middle))) if last > middle else 0.0
     column = int(np.argmax(away[k]))
     by = float(theirs[k, column] - ours[k, column])
-    start = Start(by, k + 1, (decay,), names[column].replace("0", "₀")) if names else Start(None, k + 1, (decay,), "")
+    start = Start(by, k + 1, (decay,), _vector(names[column])) if names else Start(None, k + 1, (decay,), "")
     return Equivalence(True, why, start=start)
 
 
@@ -279,7 +281,7 @@ class _Symbols:
 
 def _rules(a: Method | Rule, b: Rule) -> Equivalence:
     """Whether a is b, for some hyperparameters of b."""
-    sympy = needs_sympy("equivalent, for what is not bound,")
+    sympy = _sympy()
     known = lambda name: sympy.Symbol(name, positive=True)
     try:
         first, second = _symbols(sympy, a, known), _symbols(sympy, b, _sought)
@@ -287,6 +289,9 @@ def _rules(a: Method | Rule, b: Rule) -> Equivalence:
         found = _methods(_by_default(a), _by_default(b))
         return replace(found, why=f"{found.why}; as they are by default")
     solution = _solved(sympy, first.space, second.space, b)
+    for n, v in (solution or {}).items():
+        if v.is_number and not inside(n, float(v)):
+            return Equivalence(False, f"{b.name} would take {n} = {float(v):.4g}, which is outside {range_of(n)}")
     if solution is None:
         why = "their transfer functions differ"
         back = isinstance(a, Rule) and _solved(
@@ -294,18 +299,28 @@ def _rules(a: Method | Rule, b: Rule) -> Equivalence:
         )
         if back and isinstance(a, Rule):
             where = " and ".join(f"{n} = {v}" for n, v in _mapping(sympy, a, back).items())
-            why += f"; {b.name} is {a.name} with {where}, but not the other way round"
+            where = f"with {where}" if where else "as it is by default"
+            why += f"; {b.name} is {a.name} {where}, but not the other way round"
         return Equivalence(False, why)
     if isinstance(a, Method):
         numbers: dict[str, Any] = {n: float(v) for n, v in solution.items()}
         return replace(_methods(a, b(**numbers)), mapping=numbers)
     start = _difference(sympy, first, second.at({_sought(n): v for n, v in solution.items()}))
+    if start and any(factor.is_number and abs(factor) >= 1 for factor in start.decay):
+        return Equivalence(False, "their transfer functions are equal, but what their starts differ by does not decay")
     return Equivalence(True, "their transfer functions are equal", _mapping(sympy, b, solution), start)
 
 
 def _mapping(sympy: Any, rule: Rule, solution: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be said of a solution: neither what keeps its name and value, nor what the rule itself would take."""
     return {n: v for n, v in solution.items() if str(v) != n and not _follows(sympy, rule, n, solution)}
+
+
+def _sympy() -> Any:
+    needs("equivalent, for what is not bound,", "sympy")
+    import sympy
+
+    return sympy
 
 
 def _sought(name: str) -> Any:
@@ -349,14 +364,23 @@ def _symbols(sympy: Any, m: Method | Rule, symbol: Callable[[str], Any]) -> _Sym
 def _solved(sympy: Any, known: StateSpace, sought: StateSpace, rule: Rule) -> dict[str, Any] | None:
     """The hyperparameters of the rule that is sought at which it has the transfer function that is known.
 
-    First with lr and β alone, the others as they are by default; then with its functions free too; then with all.
+    First by the same names; then with lr free alone, the others as they are by default; then β too, then its functions,
+    then all.
     """
     goal, found = (fraction(sympy, space, space.B[:, 0]) for space in (known, sought))
     names = [n for n in rule.hyper if _sought(n) in found.free_symbols]
-    default = {n: _default(sympy, rule, n) for n in names if n not in ("lr", "beta")}
-    made = {n: v for n, v in default.items() if callable(rule.hyper[n])}
-    for held in (default, {n: v for n, v in default.items() if n not in made}, {}):
-        solution = _solution(sympy, goal, found, names, held)
+    default = {n: _default(sympy, rule, n) for n in names}
+    kept = {n: sympy.Symbol(n, positive=True) for n in names if sympy.Symbol(n, positive=True) in goal.free_symbols}
+    extras = {n: v for n, v in default.items() if n not in ("lr", "beta")}
+    stages: tuple[dict[str, Any], ...] = (
+        {**default, **kept},
+        {n: v for n, v in default.items() if n != "lr"},
+        extras,
+        {n: v for n, v in extras.items() if not callable(rule.hyper[n])},
+        {},
+    )
+    for held in stages:
+        solution = _solution(sympy, goal, found, names, held, default)
         if solution is not None:
             return solution
     return None
@@ -369,7 +393,9 @@ def _default(sympy: Any, rule: Rule, name: str) -> Any:
     return sympy.nsimplify(made, rational=True)
 
 
-def _solution(sympy: Any, goal: Any, found: Any, names: list[str], held: Mapping[str, Any]) -> dict[str, Any] | None:
+def _solution(
+    sympy: Any, goal: Any, found: Any, names: list[str], held: Mapping[str, Any], default: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """Values of the names that are not held at which both fractions are the same; the simplest of them."""
     z, unknowns = sympy.Symbol("z"), [_sought(n) for n in names if n not in held]
     values = {_sought(n): v for n, v in held.items()}
@@ -380,15 +406,16 @@ def _solution(sympy: Any, goal: Any, found: Any, names: list[str], held: Mapping
         return None
     equations = [e for e in sympy.Poly(numerator, z).all_coeffs() if e != 0]
     solutions = sympy.solve(equations, unknowns, dict=True) if equations else [{}]
+    numbers = {_sought(n): v for n, v in default.items() if v.is_number}  # for what is left open
     right = []
     for solution in solutions:
-        at = {u: _tidy(sympy, solution.get(u, u)) for u in unknowns}
-        if sympy.cancel(found.xreplace(at) - goal) == 0 and not set(unknowns) & set().union(
-            *(v.free_symbols for v in at.values())
-        ):
-            right.append(
-                {n: at.get(_sought(n), _tidy(sympy, sympy.sympify(held.get(n, 0)).xreplace(at))) for n in names}
-            )
+        at = {u: _tidy(sympy, solution.get(u, u).xreplace(numbers)) for u in unknowns}
+        open_ = set(unknowns) & set().union(*(v.free_symbols for v in at.values()))
+        if not open_ and sympy.cancel(found.xreplace(at) - goal) == 0:
+            whole = {n: sympy.sympify(at.get(_sought(n), held.get(n, 0))) for n in names}
+            for _ in held:
+                whole = {n: v.xreplace({_sought(m): w for m, w in whole.items()}) for n, v in whole.items()}
+            right.append({n: _tidy(sympy, v) for n, v in whole.items()})
     return min(right, key=lambda solution: sum(v.count_ops() for v in solution.values()), default=None)
 
 
@@ -417,22 +444,28 @@ def _difference(sympy: Any, first: _Symbols, second: _Symbols) -> Start | None:
     """How the steps of two rules of one transfer function differ, from the first gradients on."""
     z, n = sympy.Symbol("z"), max(len(first.early), len(second.early))
     (ours, here), (theirs, there) = first.after(n), second.after(n)
-    apart = [_tidy(sympy, b.of("g0") - a.of("g0")) for a, b in zip(ours, theirs, strict=True)]
-    steps = [(k, _tidy(sympy, apart[k] - apart[k - 1])) for k in range(1, n + 1)]
+    steps: list[tuple[int, Any, str]] = []
     decay: dict[Any, None] = {}
     for source in ["x0", *(f"g{k}" for k in range(max(n, 1)))]:
+        apart = [b.of(source) - a.of(source) for a, b in zip(ours, theirs, strict=True)]
+        steps += [(k, _tidy(sympy, apart[k] - apart[k - 1]), source) for k in range(1, n + 1)]
         later, ours_later = (
             fraction(sympy, known.space, sympy.Matrix([form.of(source) for form in state]))
             for known, state in ((second, there), (first, here))
         )
-        gap = theirs[n].of(source) - ours[n].of(source)
-        later_steps = z * (z - 1) * (later - ours_later) - z * gap  # their z-transform
+        later_steps = z * (z - 1) * (later - ours_later) - z * apart[n]  # their z-transform
         moves = sympy.factor(sympy.cancel(later_steps))
         if moves != 0:
             above, below = (sympy.Poly(part, z) for part in moves.as_numer_denom())
             decay |= dict.fromkeys(root for root in sympy.roots(below) if root != 0)
-            if source == "g0":
-                at = n + 1 + below.degree() - above.degree()
-                steps.append((at, _tidy(sympy, sympy.cancel(above.LC() / below.LC()))))
-    differing = [(k, step) for k, step in steps if step != 0]
-    return Start(differing[0][1], differing[0][0], tuple(decay)) if differing else None
+            at = n + 1 + below.degree() - above.degree()
+            steps.append((at, _tidy(sympy, sympy.cancel(above.LC() / below.LC())), source))
+    differing = [(k, source != "g0", step, source) for k, step, source in steps if step != 0]
+    if not differing:
+        return None
+    k, _, step, source = min(differing, key=lambda each: each[:2])
+    return Start(step, k, tuple(decay), _vector(source))
+
+
+def _vector(name: str) -> str:
+    return name.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))

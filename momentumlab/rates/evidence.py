@@ -17,7 +17,7 @@ from ..problems import Problem
 from ..problems import problem as named
 from .certify import certified
 from .linear import responses, state_space
-from .rate import spectral_radius
+from .rate import spectral_radius, turn
 from .spectra import Spectrum, modes, pid_lr_limit, stable_lr
 
 ROUNDING = 1e-9
@@ -25,6 +25,7 @@ ROUNDING = 1e-9
 
 Curves = tuple[np.ndarray, dict[str, np.ndarray]]
 Functions = Callable[[float, float, int, int], dict[str, tuple[Problem, Any]]]
+Methods = Callable[[float, float], dict[str, Method]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ def observe(method: Method, p: Problem, x0: Any, steps: int) -> Observed:
 Quantity = Callable[[Observed, float, float], np.ndarray]
 
 
-def runs(functions: Functions, methods: Callable[[float, float], dict[str, Method]], quantity: Quantity) -> Callable:
+def runs(functions: Functions, methods: Methods, quantity: Quantity) -> Callable:
     """What measures by running each method on each function."""
 
     def measure(mu: float, L: float, seed: int, steps: int) -> Curves:
@@ -232,12 +233,9 @@ def certified_beta(mu: float, L: float, seed: int, steps: int) -> Curves:
     kappas = np.array([2.0, 5.0, 10.0, 30.0, 100.0, 300.0, 1000.0])
 
     def largest(kappa: float) -> float:
-        low, high = 0.0, 1.0
-        while high - low > 1e-5:
-            middle = (low + high) / 2
-            there = certified(rules.heavy_ball(lr=1.0, beta=middle), mu=1 / kappa, L=1.0, multiplier="off-by-one")
-            low, high = (low, middle) if there is None else (middle, high)
-        return low
+        at = lambda beta: rules.heavy_ball(lr=1.0, beta=beta)
+        there = lambda beta: certified(at(beta), mu=1 / kappa, L=1.0, multiplier="off-by-one") is not None
+        return turn(there, 0.0, 1 - 1e-9, 1e-5)[0]
 
     return kappas, {"certified": np.array([largest(kappa) for kappa in kappas])}
 

@@ -15,7 +15,7 @@ from .windows import FLAT, SUBLINEAR, SUPERLINEAR, Windows, later_highest
 
 LEAST = 20  # rows that a fit needs
 NEAR = 1e-4  # of the largest error: a floor that lies higher is no matter of rounding
-ABOVE = math.log(30)  # the floor, and what lies nearer is left out
+ABOVE = math.log(100)  # the floor, and what lies nearer is left out
 
 
 @dataclass(frozen=True, eq=False, repr=False)

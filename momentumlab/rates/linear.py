@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import short
+from ..errors import needs, short
 from ..method import Method
-from ..minimize import as_method
 from ..rule import Rule
+from .rate import as_rule
 
 LATE = 2**17
 """The iteration at which a schedule is looked at, to see whether it has settled."""
@@ -95,7 +95,8 @@ class Form:
     __bool__ = _refuses("it compares vectors")
 
 
-def _unit(name: str) -> Form:
+def unit(name: str) -> Form:
+    """A vector itself."""
     return Form({name: 1})
 
 
@@ -136,11 +137,6 @@ def walked(rule: Rule, row: Mapping[str, Any], given: Sequence[Form], x0: Form, 
     if strange := [n for n in new if not isinstance(n, Form)]:
         raise NotLinear(f"{rule.name} is not linear: it returns {short(strange[0])}")
     return new, first
-
-
-def unit(name: str) -> Form:
-    """A vector itself."""
-    return Form({name: 1})
 
 
 def open_loop(rule: Rule, row: Mapping[str, Any], matrix: Callable[[list[list[Any]]], Any]) -> StateSpace:
@@ -185,22 +181,21 @@ def state_space(method: Method | Rule | str, **hyper: Any) -> StateSpace:
         if hyper:
             raise TypeError(f"{method} is bound; {next(iter(hyper))} is for a rule, whose hyperparameters are symbols")
         return open_loop(method.rule, settled(method), lambda rows: np.array(rows, dtype=float))
-    sympy = needs_sympy("state_space of a rule")
-    rule = as_method(method).base if isinstance(method, str) else method
+    sympy = _sympy("state_space of a rule")
+    rule = as_rule("state_space", method)
     return open_loop(rule, symbolic(rule, **hyper), lambda rows: sympy.Matrix(rows).applyfunc(sympy.expand))
 
 
-def needs_sympy(what: str) -> Any:
-    try:
-        import sympy
-    except ModuleNotFoundError as error:
-        raise ImportError(f"{what} needs SymPy: pip install 'momentumlab[analysis]'") from error
+def _sympy(what: str) -> Any:
+    needs(what, "sympy")
+    import sympy
+
     return sympy
 
 
 def symbolic(rule: Rule, **hyper: Any) -> dict[str, Any]:
     """A positive symbol for each hyperparameter, but for those given."""
-    sympy = needs_sympy("a rule whose hyperparameters are symbols")
+    sympy = _sympy("a rule whose hyperparameters are symbols")
     if strange := [n for n in hyper if n not in rule.hyper]:
         raise TypeError(f"{rule.name} has no hyperparameter {strange[0]!r}; it has {', '.join(rule.hyper)}")
     measured = {n for n, kind in rule.kinds.items() if kind == "measured" and n not in hyper}
@@ -215,8 +210,7 @@ def settled(method: Method) -> dict[str, float]:
     NotLinear
         Where one still moves, or a search finds lr on the way.
     """
-    if method.search:
-        raise NotLinear(f"{method}: {method.search} finds lr on the way; give lr, or let ml.rates.tune find it")
+    refuse_search(method)
     rule = method.rule
     if not rule.scheduled:
         return rule.row(1)
@@ -226,6 +220,16 @@ def settled(method: Method) -> dict[str, float]:
         if name != "k" and not (column == last[name]).all():
             raise NotLinear(f"{method} is not time-invariant: {name} moves with k, and has not settled by k = {LATE}")
     return last
+
+
+def refuse_search(method: Method) -> None:
+    if method.search:
+        raise NotLinear(f"{method}: {method.search} finds lr on the way; give lr, or let ml.rates.tune find it")
+
+
+def refuse_products(method: Method | Rule) -> None:
+    if inputs := (method.rule if isinstance(method, Method) else method).inputs:
+        raise NotLinear(f"{method.name} asks for {', '.join(inputs)} beside the gradient, which preconditioners supply")
 
 
 # ------------------------------------------------------------------ what is reached and seen
@@ -245,11 +249,15 @@ class Part:
         return StateSpace(A, B, space.C @ self.R, space.E @ self.R, X, G, states, space.inputs)
 
 
-def part(space: StateSpace, start: bool = True) -> Part:
-    """What a run reaches, from its start too if `start`, less what no point, iterate or product shows."""
+def part(space: StateSpace, start: bool = True, all_states: bool = False) -> Part:
+    """What a run reaches, from its start too if `start`, less what no point, iterate or product shows.
+
+    All of the state is reached where schedules moved before they settled.
+    """
     size = float(np.abs(responses(space, 2 * len(space.A))).max()) or 1.0
     inputs = space.B / size
     sources = np.hstack([inputs, space.X, space.G / size]) if start else inputs
+    sources = np.hstack([sources, np.eye(len(space.A))]) if all_states else sources
     scale: np.ndarray = np.abs(_powers(space.A, sources)).max(axis=(0, 2))
     scale[scale == 0] = 1.0
     A = space.A * scale / scale[:, None]
@@ -294,8 +302,8 @@ def queries(method: Method, count: int) -> list[Form]:
     Schedules are as they are at each iteration.
     """
     rule, x = method.rule, unit("x0")
-    if rule.inputs:
-        raise NotLinear(f"{rule.name} asks for {', '.join(rule.inputs)} beside the gradient")
+    refuse_products(method)
+    refuse_search(method)
     rest, found = list(rule.start(x, unit("g0"), rule.row(1))), [x]
     for k in range(1, count):
         try:
@@ -345,10 +353,11 @@ def transfer_function(method: Method | Rule | str, **hyper: Any) -> Any:
     >>> ml.rates.transfer_function(ml.heavy_ball)  # doctest: +SKIP
     -lr*z/((-beta + z)*(z - 1))
     """
-    sympy = needs_sympy("transfer_function")
+    sympy = _sympy("transfer_function")
+    refuse_products(method if isinstance(method, Method) else as_rule("transfer_function", method))
     space = state_space(method, **hyper)
     if isinstance(method, Method):
-        space = part(space, start=False).of(space)
+        space = _answering(method)
     return fraction(sympy, space, space.B[:, 0:1])
 
 
@@ -382,8 +391,7 @@ def poles(method: Method | Rule | str, **hyper: Any) -> Any:
     array([0.5, 1. ])
     """
     if isinstance(method, Method):
-        space = state_space(method)
-        return _sorted(np.linalg.eigvals(part(space, start=False).of(space).A))
+        return _sorted(np.linalg.eigvals(_answering(method, **hyper).A))
     return _roots(transfer_function(method, **hyper), 1)
 
 
@@ -410,8 +418,7 @@ def zeros(method: Method | Rule | str, **hyper: Any) -> Any:
     if isinstance(method, Method):
         from scipy.linalg import eigvals
 
-        space = state_space(method)
-        space = part(space, start=False).of(space)
+        space = _answering(method, **hyper)
         n = len(space.A)
         pencil = np.block([[space.A, space.B[:, :1]], [space.C, np.zeros((1, 1))]])
         found = eigvals(pencil, np.diag([1.0] * n + [0.0]))
@@ -419,8 +426,16 @@ def zeros(method: Method | Rule | str, **hyper: Any) -> Any:
     return _roots(transfer_function(method, **hyper), 0)
 
 
+def _answering(method: Method, **hyper: Any) -> StateSpace:
+    """The part of a method that lies between gradients and the point."""
+    refuse_products(method)
+    space = state_space(method, **hyper)
+    with np.errstate(all="ignore"):
+        return part(space, start=False).of(space)
+
+
 def _roots(fraction: Any, side: int) -> list[Any]:
-    sympy = needs_sympy("the roots of a rule")
+    sympy = _sympy("the roots of a rule")
     found = sympy.roots(sympy.Poly(fraction.as_numer_denom()[side], sympy.Symbol("z")))
     return sorted((root for root, times in found.items() for _ in range(times)), key=str)
 

@@ -1,73 +1,62 @@
-"""A rate, and what it rests on; and which method is meant."""
+"""A rate, and what it rests on; which method is meant; where a test begins to hold."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..errors import short
-from ..hyper import number
 from ..method import Method
 from ..minimize import as_method
+from ..problems.options import curvature
 from ..rule import Rule
 
 
 class Rate(float):
     """A rate ρ: ‖xₖ − x*‖ shrinks like ρᵏ. A float that says what it rests on.
 
+    x* is where the method rests, which is the minimiser but for rules that add to the gradient, as decay does.
+
     Attributes
     ----------
     rests_on : str
         What makes it true.
-    facts : dict
-        What else was found; each is an attribute too.
+    worst : float or None
+        The curvature that decides it, where one does.
     """
 
     rests_on: str
-    facts: dict[str, Any]
+    worst: float | None
 
-    def __new__(cls, value: float, rests_on: str = "", **facts: Any) -> "Rate":
+    def __new__(cls, value: float, rests_on: str = "", worst: float | None = None) -> "Rate":
         rate = super().__new__(cls, value)
-        rate.rests_on, rate.facts = rests_on, facts
+        rate.rests_on, rate.worst = rests_on, worst
         return rate
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("facts", "rests_on") or name not in self.facts:
-            raise AttributeError(f"{type(self).__name__} has no {name!r}")
-        return self.facts[name]
 
     def __repr__(self) -> str:
         return f"{float(self):.6g}"
 
     def __reduce__(self) -> Any:
-        return _again, (float(self), self.rests_on, self.facts)
-
-
-def _again(value: float, rests_on: str, facts: dict[str, Any]) -> Rate:
-    return Rate(value, rests_on, **facts)
-
-
-def constants(owner: str, mu: Any, L: Any) -> tuple[float, float]:
-    """μ and L as numbers, 0 < μ ≤ L."""
-    mu, L = number(owner, "mu", mu), number(owner, "L", L)
-    if mu > L:
-        raise ValueError(f"{owner}: mu = {short(mu)} is larger than L = {short(L)}")
-    return mu, L
-
-
-def whole(owner: str, name: str, value: Any) -> int:
-    """A whole number, at least 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{owner}: {name} = {short(value)}; it must be a whole number, at least 1")
-    return int(value)
+        return Rate, (float(self), self.rests_on, self.worst)
 
 
 def as_tuned(method: Method | Rule | str, mu: float, L: float) -> Method:
     """A method as it is; a rule, or the name of one, tuned for μ and L, or by default where nothing tunes it."""
     if isinstance(method, str):
         method = as_method(method).base
-    if isinstance(method, Rule):
-        return method.tuned(mu=mu or None, L=L) if method.tuning else as_method(method)
+    if isinstance(method, Rule) and method.tuning:
+        return method.tuned(mu=mu or None, L=L)
+    if method is None:
+        raise TypeError("method = None; give a method such as heavy_ball(lr=0.01), a rule, or the name of one")
     return as_method(method)
+
+
+def as_rule(owner: str, rule: Rule | str) -> Rule:
+    """A rule, or the one of a name."""
+    found = as_method(rule).base if isinstance(rule, str) else rule
+    if not isinstance(found, Rule):
+        raise TypeError(f"{owner}: {short(rule)} is no rule; give one, or its name, and hyperparameters apart")
+    return found
 
 
 def spectral_radius(matrices: np.ndarray) -> np.ndarray:
@@ -78,9 +67,18 @@ def spectral_radius(matrices: np.ndarray) -> np.ndarray:
     return np.where(finite, found, np.inf)
 
 
-def as_rule(owner: str, rule: Rule | str) -> Rule:
-    """A rule, or the one of a name."""
-    found = as_method(rule).base if isinstance(rule, str) else rule
-    if not isinstance(found, Rule):
-        raise TypeError(f"{owner}: {short(rule)} is bound; give a rule and its hyperparameters apart")
-    return found
+def between(mu: float, L: float, count: int) -> np.ndarray:
+    """So many curvatures from μ to L, evenly by their logarithms; L alone where both are the same."""
+    return np.geomspace(mu, L, count) if mu < L else np.array([L])
+
+
+def turn(holds: Callable[[float], bool], low: float, high: float, precision: float) -> tuple[float, float]:
+    """Around where a test changes: both ends, of which `holds` is as it was given at each."""
+    at_high = holds(high)
+    while high - low > precision * max(abs(low), abs(high)):
+        middle = (low + high) / 2
+        low, high = (low, middle) if holds(middle) == at_high else (middle, high)
+    return low, high
+
+
+__all__ = ["Rate", "as_rule", "as_tuned", "between", "curvature", "spectral_radius", "turn"]

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import short
+from ..hyper import inside
 from ..method import Method
+from ..problems.options import positive, whole
 from ..rule import Rule
-from .linear import NotLinear, Part, part, settled, state_space, unit, walked
-from .rate import Rate, as_rule, as_tuned, constants, spectral_radius
+from .linear import NotLinear, Part, part, responses, settled, state_space, unit, walked
+from .rate import Rate, as_rule, as_tuned, between, curvature, spectral_radius, turn
 from .tuning import least
 
 MODES = 257
@@ -53,11 +56,10 @@ class Spectrum:
     def __init__(self, method: Method) -> None:
         if method.rule.inputs and not method.takes_hessian:
             by = method.preconditioner
-            raise NotLinear(
-                f"{method.name}: what {by} supplies moves with the run; only hessian() is exact on quadratics"
-            )
+            why = f"what {by} supplies moves with the run; only hessian() is exact on quadratics"
+            raise NotLinear(f"{method.name}: {why}")
         self.rule, self.row = method.rule, settled(method)
-        self.part: Part = part(state_space(method))
+        self.part: Part = part(state_space(method), all_states=bool(method.rule.scheduled))
         self.reported = (self.rule.point, *self.rule.slots).index(self.rule.reports)
 
     def steps(self, curvatures: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -79,13 +81,9 @@ class Spectrum:
             state = (M @ state[..., None])[..., 0]
 
 
-def _grid(mu: float, L: float) -> np.ndarray:
-    return np.geomspace(mu, L, MODES) if mu < L else np.array([L])
-
-
 def highest(values: Callable[[np.ndarray], np.ndarray], mu: float, L: float) -> tuple[float, float]:
     """The largest value over [μ, L] and where: at many points, then more closely around the largest of them."""
-    grid = _grid(mu, L)
+    grid = between(mu, L, MODES)
     found = values(grid)
     for _ in range(6):
         i = int(np.argmax(found))
@@ -134,7 +132,7 @@ def exact(method: Method | Rule | str, mu: float, L: float) -> Rate:
     >>> ml.rates.exact(ml.gradient_descent(lr=0.03), mu=1, L=100).worst
     100.0
     """
-    mu, L = constants("exact", mu, L)
+    mu, L = curvature("exact", mu, L)
     radius = Spectrum(as_tuned(method, mu, L)).radius
     rate, worst = highest(radius, mu, L)
     ends = radius(np.array([L, mu]))
@@ -148,14 +146,23 @@ def amplitudes(method: Method | Rule | str, curvatures: Any, steps: int) -> np.n
 
     Parameters
     ----------
-    method : Method or str
+    method : Method, Rule or str
+        Linear; a rule is tuned for the least and the largest curvature.
     curvatures : array_like of shape (modes,)
     steps : int
+        0 or more.
 
     Returns
     -------
     ndarray of shape (steps + 1, modes)
         With the schedules as they are at each k.
+
+    Raises
+    ------
+    NotLinear
+        Where the rule is not linear.
+    ValueError
+        Where an argument is out of range.
 
     Examples
     --------
@@ -163,9 +170,12 @@ def amplitudes(method: Method | Rule | str, curvatures: Any, steps: int) -> np.n
     >>> amplitudes(ml.gradient_descent(lr=0.5), [1.0, 2.0], 2).tolist()
     [[1.0, 1.0], [0.5, 0.0], [0.25, 0.0]]
     """
-    curvatures = np.atleast_1d(np.asarray(curvatures, dtype=float))
+    curvatures, steps = np.atleast_1d(np.asarray(curvatures, dtype=float)), whole("amplitudes", "steps", steps, 0)
+    if curvatures.ndim != 1 or not curvatures.size or not np.isfinite(curvatures).all():
+        raise ValueError(f"amplitudes: curvatures = {short(curvatures)}; they must be finite numbers in a row")
     chosen = as_tuned(method, float(curvatures.min()), float(curvatures.max()))
-    return np.array(list(islice(Spectrum(chosen).walk(curvatures), steps + 1)))
+    with np.errstate(all="ignore"):
+        return np.array(list(islice(Spectrum(chosen).walk(curvatures), steps + 1)))
 
 
 @dataclass(frozen=True)
@@ -188,7 +198,12 @@ def growth(method: Method | Rule | str, mu: float, L: float) -> Growth:
     Returns
     -------
     Growth
-        The peak is inf where the method diverges.
+        The peak is inf where the method diverges, at k = 0 on the mode that diverges fastest.
+
+    Raises
+    ------
+    NotLinear, ValueError
+        As `exact`.
 
     Examples
     --------
@@ -197,14 +212,14 @@ def growth(method: Method | Rule | str, mu: float, L: float) -> Growth:
     >>> round(found.peak, 6), found.k, found.worst
     (3.707217, 4, 100.0)
     """
-    mu, L = constants("growth", mu, L)
+    mu, L = curvature("growth", mu, L)
     spectrum = Spectrum(as_tuned(method, mu, L))
     rate, worst = highest(spectrum.radius, mu, L)
     if rate >= 1:
         return Growth(np.inf, 0, worst)
     best, at = 0.0, 0
     enough = 40 / (1 - rate)  # beyond which ρᵏ leaves nothing of any power of k
-    for k, e in enumerate(islice(spectrum.walk(_grid(mu, L)), min(int(enough), LONGEST) + 1)):
+    for k, e in enumerate(islice(spectrum.walk(between(mu, L, MODES)), min(int(enough), LONGEST) + 1)):
         if (most := np.abs(e).max()) > best:
             best, at = float(most), k
     peak, where = highest(lambda curvatures: np.abs(next(islice(spectrum.walk(curvatures), at, None))), mu, L)
@@ -230,6 +245,11 @@ def pid_lr_limit(beta: float, kd: float, L: float) -> float:
     float
         0 or less where no step size is stable.
 
+    Raises
+    ------
+    ValueError
+        Where β or L is out of range.
+
     References
     ----------
     Jury's criterion on z² − (1 + q − αλ)z + q, q = β − k_dλ.
@@ -239,6 +259,9 @@ def pid_lr_limit(beta: float, kd: float, L: float) -> float:
     >>> pid_lr_limit(beta=0.5, kd=0.0, L=1.0)
     3.0
     """
+    L = positive("pid_lr_limit", "L", L)
+    if not 0 <= beta < 1:
+        raise ValueError(f"pid_lr_limit: beta = {beta}; it must lie in [0, 1)")
     if kd < 0 and beta - kd * L >= 1:
         return 0.0
     return 2 * (1 + beta) / L - 2 * kd
@@ -260,26 +283,32 @@ def stable_lr(rule: Rule | str, mu: float, L: float, **hyper: Any) -> float:
     float
         The least lr > 0 at which the rate reaches 1; 0 where it is 1 for small lr, inf where it never is.
 
+    Raises
+    ------
+    NotLinear, ValueError
+        As `exact`.
+    TypeError
+        Where lr is given.
+
     Examples
     --------
     >>> import momentumlab as ml
     >>> round(ml.rates.stable_lr(ml.nesterov, mu=1, L=100, beta=0.5), 9)
     0.015
     """
-    mu, L = constants("stable_lr", mu, L)
+    mu, L = curvature("stable_lr", mu, L)
     if "lr" in hyper:
         raise TypeError("stable_lr finds lr; give the others")
     chosen = as_rule("stable_lr", rule)
     rate = lambda lr: float(exact(chosen(lr=lr, **hyper), mu, L))
-    low, high = 0.0, 1e-2 / L
-    while high < 1e6 / L and rate(high) < 1:
+    space = state_space(chosen(lr=1.0, **hyper))
+    moved = L * (float(np.abs(responses(space, 2 * len(space.A))).max()) or 1.0)  # so far, by a gradient at lr = 1
+    low, high = 0.0, 1e-2 / moved
+    while high < 1e8 / moved and rate(high) < 1:
         low, high = high, high * 1.25
-    if high >= 1e6 / L:
+    if high >= 1e8 / moved:
         return np.inf
-    for _ in range(40 if low else 0):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rate(middle) < 1 else (low, middle)
-    return low
+    return turn(lambda lr: rate(lr) < 1, low, high, 1e-12)[0] if low else 0.0
 
 
 def region(rule: Rule | str, mu: float, L: float, **hyper: Any) -> np.ndarray:
@@ -297,6 +326,13 @@ def region(rule: Rule | str, mu: float, L: float, **hyper: Any) -> np.ndarray:
     ndarray
         Of their common shape; inf where a value is out of its range.
 
+    Raises
+    ------
+    NotLinear, ValueError
+        As `exact`.
+    TypeError
+        Where no grid is given.
+
     Examples
     --------
     >>> import momentumlab as ml
@@ -305,13 +341,16 @@ def region(rule: Rule | str, mu: float, L: float, **hyper: Any) -> np.ndarray:
     """
     from tqdm import tqdm
 
-    mu, L = constants("region", mu, L)
+    mu, L = curvature("region", mu, L)
     chosen = as_rule("region", rule)
+    if not hyper:
+        raise TypeError(f"region: give arrays of hyperparameters of {chosen.name}, such as lr=np.linspace(...)")
     names, grids = list(hyper), np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in hyper.values()))
     cells = zip(*(grid.ravel() for grid in grids), strict=True)
     bar = tqdm(list(cells), desc=f"{chosen.name} on a grid", delay=2, leave=False, disable=None)
+    outside = lambda cell: not all(inside(n, v) for n, v in zip(names, cell, strict=True))
     bound = lambda cell: chosen(**dict[str, Any](zip(names, map(float, cell), strict=True)))
-    found = [float(exact(bound(cell), mu, L)) for cell in bar]
+    found = [np.inf if outside(cell) else float(exact(bound(cell), mu, L)) for cell in bar]
     return np.array(found).reshape(grids[0].shape)
 
 
@@ -332,6 +371,11 @@ def tune(rule: Rule | str, mu: float, L: float, free: Sequence[str] | None = Non
     Method
         The best of searches from several places.
 
+    Raises
+    ------
+    NotLinear, ValueError
+        As `exact`; and ValueError where what is to be free is no hyperparameter.
+
     Examples
     --------
     >>> import momentumlab as ml
@@ -339,6 +383,6 @@ def tune(rule: Rule | str, mu: float, L: float, free: Sequence[str] | None = Non
     >>> ml.rates.exact(m, mu=1, L=3)
     0.5
     """
-    mu, L = constants("tune", mu, L)
-    some = np.geomspace(mu, L, MODES // 8) if mu < L else np.array([L])
+    mu, L = curvature("tune", mu, L)
+    some = between(mu, L, MODES // 8)
     return least(as_rule("tune", rule), mu, L, lambda method: float(Spectrum(method).radius(some).max()), free)

@@ -19,6 +19,9 @@ from ..rules import contraction
 from .evidence import (
     Curves,
     Evidence,
+    Functions,
+    Methods,
+    Quantity,
     best_of_grid,
     certified_beta,
     convex,
@@ -55,7 +58,7 @@ class Theorem:
     ----------
     name, statement, hypotheses, source : str
     rule : str
-        Which rule it is about, and how it is tuned.
+        With which rule and tuning it is shown.
     bound : callable
         ``bound(k, mu, L)``, the stated curve: of the error over what it started as, or of what `axis` says.
     measure : callable
@@ -72,6 +75,8 @@ class Theorem:
         What x and the curves are.
     mu, L : float
         Where it is shown.
+    steps : int
+        How many iterations.
     """
 
     name: str
@@ -120,8 +125,16 @@ class Theorem:
 
         return theorem(self, self.evidence() if evidence is None else evidence)
 
+    def __reduce__(self) -> Any:
+        return (_named, (self.name,)) if THEOREMS.get(self.name) is self else super().__reduce__()
+
     def __repr__(self) -> str:
         return f"<theorem {self.name}: {self.statement}>"
+
+
+def shown(functions: Functions, methods: Methods, error: Quantity) -> dict[str, Any]:
+    """A row that speaks of these methods, shown by running each on each function."""
+    return {"methods": methods, "measure": runs(functions, methods, error)}
 
 
 def one(rule: Any, **hyper: Any) -> Callable[[float, float], dict[str, Method]]:
@@ -156,15 +169,25 @@ def lemma(a1: float, a2: float) -> tuple[float, float]:
     return q, q - a1
 
 
+def eta_a(mu: float, L: float) -> float:
+    """The momentum with which Theorem A is shown: 0.9/(κ + 1)."""
+    return 0.9 * mu / (L + mu)
+
+
+def eta_b(mu: float, L: float) -> float:
+    """The momentum with which Theorem B is shown: 0.45/κ."""
+    return 0.45 * mu / L
+
+
 def distance_lemma(mu: float, L: float) -> tuple[float, float]:
     """(q, δ) of Theorem A at α = 2/(L + μ), η = 0.9/(κ + 1)."""
-    eta = 0.9 * mu / (L + mu)
+    eta = eta_a(mu, L)
     return lemma(gd_rate(mu, L) + eta, eta)
 
 
 def value_lemma(mu: float, L: float) -> tuple[float, float]:
     """(q, δ) of Theorem B at α = 1/L, η = 0.45/κ."""
-    alpha, eta = 1 / L, 0.45 * mu / L
+    alpha, eta = 1 / L, eta_b(mu, L)
     a2 = 2 * eta**2 / (alpha * mu)
     return lemma(1 - alpha * mu + a2, a2)
 
@@ -205,7 +228,7 @@ def bounded_everywhere(mu: float, L: float) -> dict[str, Method]:
 
 
 def family_impulse(i: np.ndarray, mu: float, L: float) -> np.ndarray:
-    """The same of PID with α = (1 + ρ)/L, β = ρ²/(2 − ρ), k_d = β/L, in closed form."""
+    """Where PID's point goes after one gradient, with α = (1 + ρ)/L, β = ρ²/(2 − ρ), k_d = β/L, in closed form."""
     rho = root_rate(mu, L)
     beta = rho**2 / (2 - rho)
     return (1 + rho) * (1 - beta ** (i + 1)) / (1 - beta) + beta ** (i + 1)
@@ -238,8 +261,7 @@ ROWS = (
         "gradient descent, α = 2/(L + μ)",
         bound=lambda k, mu, L: gd_rate(mu, L) ** k,
         on="strongly convex",
-        methods=one(rules.gradient_descent),
-        measure=runs(strongly_convex, one(rules.gradient_descent), distance),
+        **shown(strongly_convex, one(rules.gradient_descent), distance),
         rate=gd_rate,
         quantity=DISTANCE,
     ),
@@ -264,8 +286,7 @@ ROWS = (
         "heavy ball, α = 4/(√L + √μ)², β = ρ²",
         bound=polynomial(contraction, lambda rho: 1 + rho),
         on="quadratics",
-        methods=one(rules.heavy_ball),
-        measure=runs(quadratics, one(rules.heavy_ball), distance),
+        **shown(quadratics, one(rules.heavy_ball), distance),
         rate=contraction,
         quantity=DISTANCE,
     ),
@@ -316,8 +337,7 @@ ROWS = (
         "Nesterov's rule, α = 1/L, β = (√κ − 1)/(√κ + 1)",
         bound=lambda k, mu, L: root_rate(mu, L) ** k,
         on="strongly convex",
-        methods=one(rules.nesterov),
-        measure=runs(strongly_convex, one(rules.nesterov), gap_by_both),
+        **shown(strongly_convex, one(rules.nesterov), gap_by_both),
         rate=lambda mu, L: sqrt(root_rate(mu, L)),
         quantity="(f(xₖ) − f*)\n/ (f(x₀) − f* + ½μ‖x₀ − x*‖²)",
     ),
@@ -329,8 +349,7 @@ ROWS = (
         "Nesterov's rule as in T6",
         bound=polynomial(root_rate, lambda rho: 1 - rho),
         on="quadratics",
-        methods=one(rules.nesterov),
-        measure=runs(quadratics, one(rules.nesterov), distance),
+        **shown(quadratics, one(rules.nesterov), distance),
         rate=root_rate,
         quantity=DISTANCE,
     ),
@@ -402,8 +421,7 @@ ROWS = (
         "triple momentum",
         bound=lambda k, mu, L: sqrt(L / mu) * root_rate(mu, L) ** k,
         on="strongly convex",
-        methods=one(rules.triple_momentum),
-        measure=runs(strongly_convex, one(rules.triple_momentum), distance),
+        **shown(strongly_convex, one(rules.triple_momentum), distance),
         rate=root_rate,
         quantity=DISTANCE,
     ),
@@ -415,8 +433,7 @@ ROWS = (
         "heavy ball, PID, PMG; α = 2/(L + μ), η = 0.9/(κ + 1)",
         bound=geometric(distance_lemma),
         on="strongly convex",
-        methods=bounded(lambda mu, L: 2 / (L + mu), lambda mu, L: 0.9 * mu / (L + mu)),
-        measure=runs(strongly_convex, bounded(lambda mu, L: 2 / (L + mu), lambda mu, L: 0.9 * mu / (L + mu)), distance),
+        **shown(strongly_convex, bounded(lambda mu, L: 2 / (L + mu), eta_a), distance),
         rate=lambda mu, L: distance_lemma(mu, L)[0],
         quantity=DISTANCE,
         L=10.0,
@@ -429,8 +446,7 @@ ROWS = (
         "heavy ball, PID, PMG; α = 1/L, η = 0.45/κ",
         bound=geometric(value_lemma),
         on="strongly convex",
-        methods=bounded(lambda mu, L: 1 / L, lambda mu, L: 0.45 * mu / L),
-        measure=runs(strongly_convex, bounded(lambda mu, L: 1 / L, lambda mu, L: 0.45 * mu / L), gap),
+        **shown(strongly_convex, bounded(lambda mu, L: 1 / L, eta_b), gap),
         rate=lambda mu, L: sqrt(value_lemma(mu, L)[0]),
         quantity=GAP,
         L=10.0,
@@ -455,8 +471,7 @@ ROWS = (
         "heavy ball, PID, PMG; α = 1/L, η = 0.4",
         bound=lambda k, mu, L: energy_rate(mu, L, ETA, 1 / L) ** k,
         on="strongly convex",
-        methods=bounded(lambda mu, L: 1 / L, lambda mu, L: ETA),
-        measure=runs(strongly_convex, bounded(lambda mu, L: 1 / L, lambda mu, L: ETA), gap),
+        **shown(strongly_convex, bounded(lambda mu, L: 1 / L, lambda mu, L: ETA), gap),
         rate=lambda mu, L: sqrt(energy_rate(mu, L, ETA, 1 / L)),
         quantity=GAP,
         L=10.0,
@@ -464,5 +479,10 @@ ROWS = (
 )
 THEOREMS = {row.name: row for row in ROWS}
 """Every theorem, by name."""
+
+
+def _named(name: str) -> Theorem:
+    return THEOREMS[name]
+
 
 __all__ = ["THEOREMS", "Evidence", "Theorem"]

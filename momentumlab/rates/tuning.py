@@ -31,11 +31,11 @@ def least(
     from scipy.optimize import minimize as scipy_minimize
 
     rng = np.random.default_rng(0)
-    maps = _maps(rule, mu, L, free)
+    maps, held = _maps(rule, mu, L, free)
 
     def bound(u: np.ndarray) -> Method:
         hyper: dict[str, Any] = {n: at(v) for (n, at), v in zip(maps.items(), u, strict=True)}
-        return rule(**hyper)
+        return rule(**held | hyper)
 
     def cost(u: np.ndarray) -> float:
         try:
@@ -55,16 +55,21 @@ def least(
     return bound(search(min(map(search, places), key=cost), POLISH))
 
 
-def _maps(rule: Rule, mu: float, L: float, free: Sequence[str] | None) -> dict[str, Callable[[float], float]]:
-    """For each free hyperparameter, all numbers onto its range, 0 to where it is by default."""
+def _maps(
+    rule: Rule, mu: float, L: float, free: Sequence[str] | None
+) -> tuple[dict[str, Callable[[float], float]], dict[str, Any]]:
+    """For each free hyperparameter, all numbers onto its range, 0 to where it starts; and lr where that is not free."""
     if free is None:
         free = [n for n, v in rule.hyper.items() if not callable(v)]
     if strange := [n for n in free if n not in rule.hyper]:
         raise ValueError(f"{rule.name}: {unknown('hyperparameter', strange[0], rule.hyper)}")
+    if not free:
+        raise ValueError(f"{rule.name}: nothing is free; name some of {', '.join(rule.hyper)}")
     plain: dict[str, Any] = {"lr": 1 / L} if "lr" in rule.hyper else {}
     first = rule.tuned(mu=mu, L=L) if rule.tuning else rule(**plain)
     row = first.rule.row(1)
-    return {name: _onto(RANGES.get(name, ""), row[name], 1 / L) for name in free}
+    held = {"lr": row["lr"]} if "lr" in rule.hyper and "lr" not in {*free, *rule.chosen} else {}
+    return {name: _onto(RANGES.get(name, ""), row[name], 1 / L) for name in free}, held
 
 
 def _onto(range: str, default: float, scale: float) -> Callable[[float], float]:

@@ -180,7 +180,11 @@ def test_worst_distances_of_some_steps(name):
     pytest.importorskip("PEPit")
     found = [rates.worst_case(METHODS[name](10), mu=1, L=10, steps=n) for n in (1, 2, 4, 6, 8, 10, 12)]
     assert found == pytest.approx(WORST[name], abs=3e-4)
-    assert np.sqrt(found[-1] / found[-2]) ** 0.5 <= np.sqrt(rates.certified(METHODS[name](10), mu=1, L=10)) + 1e-3
+    factor = (found[-1] / found[-2]) ** 0.25  # of distances, a step, from 10 to 12
+    stated = {"triple momentum": 0.6878, "Nesterov": 0.7491, "heavy ball": 0.8434}[name]
+    assert factor == pytest.approx(stated, abs=2e-4)
+    if name != "triple momentum":  # which comes down to its rate from above
+        assert factor <= rates.certified(METHODS[name](10), mu=1, L=10)
 
 
 @pytest.mark.parametrize(("lr", "factor"), [(1.0, 0.81), (2 / 1.1, 0.669421)])

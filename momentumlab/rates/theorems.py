@@ -410,7 +410,7 @@ ROWS = (
         measure=impulse,
         sense="=",
         axis="steps after a gradient of size L",
-        quantity="displacement of the point, against it",
+        quantity="displacement against it",
         steps=40,
     ),
     Theorem(

@@ -25,7 +25,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ROOT / "momentumlab" / "rules.py"
-JUDGES = ("rules*", "reductions", "symbols", "torch_optim", "optax", "centralization", "pmg", "rates_*", "theorems")
+JUDGES = ("rules*", "reductions", "symbols", "torch_optim", "optax", "centralization", "pmg")
+JUDGES += ("rates_equivalence", "rates_spectra", "theorems")
 HEAVY = ("numpy", "scipy.optimize", "scipy.sparse.linalg", "numba", "matplotlib", "sympy", "torch", "hypothesis")
 QUIET = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 KINDS = {"sign": "a sign flipped", "factor": "a factor dropped", "start": "a slot's start changed"}

@@ -181,8 +181,8 @@ def state_space(method: Method | Rule | str, **hyper: Any) -> StateSpace:
         if hyper:
             raise TypeError(f"{method} is bound; {next(iter(hyper))} is for a rule, whose hyperparameters are symbols")
         return open_loop(method.rule, settled(method), lambda rows: np.array(rows, dtype=float))
-    sympy = _sympy("state_space of a rule")
     rule = as_rule("state_space", method)
+    sympy = _sympy("state_space of a rule")
     return open_loop(rule, symbolic(rule, **hyper), lambda rows: sympy.Matrix(rows).applyfunc(sympy.expand))
 
 

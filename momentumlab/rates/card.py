@@ -146,7 +146,7 @@ def _cells(rate: Any, by: str = "") -> tuple[str, str]:
     if isinstance(rate, str):
         return "", rate
     if rate is None:
-        return "none", by
+        return "none", f"no rate below 1, by {by}"
     if isinstance(rate, Measured):
         return f"{rate:.6g}" if rate.kind == "linear" else "1", repr(rate)
     return f"{rate:.6g}", rate.rests_on
@@ -248,12 +248,15 @@ def _steps(rates: list[Any]) -> int:
 
 def _errors(method: Method, mu: float, L: float, steps: int, seeds: int) -> dict[str, np.ndarray]:
     """On the functions of the theorems: worst cases once, random ones from each seed."""
+    from tqdm import tqdm
+
     worst = strongly_convex(mu, L, 0, steps) | quadratics(mu, L, 0, steps)
     random = {CURVED: strongly_convex, "a rotated bowl": quadratics}
     chosen = {on: worst[on] for on in ("two curvatures", "50 curvatures", "Nesterov's worst")}
     for seed in range(seeds):
         chosen |= {f"{on}, seed {seed}": make(mu, L, seed, steps)[on] for on, make in random.items()}
-    runs = {on: observe(method, p, x0, steps).distance for on, (p, x0) in chosen.items()}
+    bar = tqdm(chosen.items(), desc=f"{method.name} on functions", delay=2, leave=False, disable=None)
+    runs = {on: observe(method, p, x0, steps).distance for on, (p, x0) in bar}
     return {on: distance / distance[0] for on, distance in runs.items()}
 
 

@@ -29,6 +29,7 @@ def least(
     Free by default are those that are numbers; the others stay functions of them.
     """
     from scipy.optimize import minimize as scipy_minimize
+    from tqdm import tqdm
 
     rng = np.random.default_rng(0)
     maps, held = _maps(rule, mu, L, free)
@@ -49,10 +50,13 @@ def least(
             turned = np.linalg.qr(rng.normal(size=(len(u), len(u))))[0]
             options = dict(initial_simplex=np.vstack([u, u + size * turned]), xatol=1e-9, fatol=1e-12)
             u = scipy_minimize(cost, u, method="Nelder-Mead", options={**options, "maxfev": 60 * len(u)}).x
+            bar.update()
         return u
 
     places = np.vstack([np.zeros(len(maps)), rng.normal(size=(PLACES - 1, len(maps)))])
-    return bound(search(min(map(search, places), key=cost), POLISH))
+    total = PLACES * len(SIZES) + len(POLISH)
+    with tqdm(total=total, desc=f"tuning {rule.name}", delay=2, leave=False, disable=None) as bar:
+        return bound(search(min(map(search, places), key=cost), POLISH))
 
 
 def _maps(

@@ -10,7 +10,7 @@ import pytest
 import momentumlab as ml
 from momentumlab.rates.fit import Measured, measured, series
 
-SEEDS = 30
+SEEDS = 20
 
 
 def noise(rng, n):

@@ -13,7 +13,7 @@ from ..rule import Rule
 
 PLACES = 3
 """Where searches start: one from theory's tuning, or the defaults, the others at random around it."""
-SIZES = (0.5, 0.1, 0.02)
+SIZES = (0.5, 0.1)
 """Of the simplex: it starts afresh from where it ended, turned at random, since it collapses on the kinks of a rate."""
 POLISH = (0.02, 0.005, 0.02, 0.005, 0.001, 0.0002)
 """The same from the best place."""
@@ -45,18 +45,18 @@ def least(
             return WORST
         return min(float(found), WORST)
 
-    def search(u: np.ndarray, sizes: Sequence[float] = SIZES) -> np.ndarray:
+    def search(u: np.ndarray, sizes: Sequence[float] = SIZES, most: int = 30) -> np.ndarray:
         for size in sizes:
             turned = np.linalg.qr(rng.normal(size=(len(u), len(u))))[0]
             options = dict(initial_simplex=np.vstack([u, u + size * turned]), xatol=1e-9, fatol=1e-12)
-            u = scipy_minimize(cost, u, method="Nelder-Mead", options={**options, "maxfev": 60 * len(u)}).x
+            u = scipy_minimize(cost, u, method="Nelder-Mead", options={**options, "maxfev": most * len(u)}).x
             bar.update()
         return u
 
     places = np.vstack([np.zeros(len(maps)), rng.normal(size=(PLACES - 1, len(maps)))])
     total = PLACES * len(SIZES) + len(POLISH)
     with tqdm(total=total, desc=f"tuning {rule.name}", delay=2, leave=False, disable=None) as bar:
-        return bound(search(min(map(search, places), key=cost), POLISH))
+        return bound(search(min(map(search, places), key=cost), POLISH, most=60))
 
 
 def _maps(

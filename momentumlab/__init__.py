@@ -1,6 +1,9 @@
 """Momentum methods for smooth optimisation: every rule written once, run anywhere, analysed as it runs."""
 
-from . import initializers, preconditioners, rates, rules, transforms
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import initializers, preconditioners, rules, transforms
 from .averages import effective_window, ewa
 from .compare import Comparison, compare
 from .explain import explain
@@ -32,7 +35,17 @@ from .searches import Armijo, Backtracking, Exact, Wolfe
 from .transform import Transform, transform
 from .transforms import *
 
+if TYPE_CHECKING:
+    from . import rates
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "rates":  # loaded when it is asked for
+        return import_module(".rates", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Armijo",

@@ -19,7 +19,6 @@ from .load import load
 from .method import Method
 from .minimize import as_method, minimize
 from .problems import COLLECTIONS, Problem, problem, problems
-from .rates import card, equivalent
 from .result import Result, Status
 from .rule import Rule
 from .searches import SEARCHES
@@ -212,6 +211,8 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _rates(arguments: argparse.Namespace) -> int:
+    from .rates import card
+
     chosen = _method(arguments.rule, arguments.value) if arguments.value else _rule(arguments.rule)
     found = _understood(card, chosen, arguments.mu, arguments.L, sdp=arguments.sdp)
     print(found.table("json" if arguments.json else "markdown"))
@@ -221,6 +222,8 @@ def _rates(arguments: argparse.Namespace) -> int:
 
 
 def _equivalent(arguments: argparse.Namespace) -> int:
+    from .rates import equivalent
+
     verdict = _understood(equivalent, _rule(arguments.first), _rule(arguments.second))
     print(json.dumps(verdict.record(), indent=2, ensure_ascii=False) if arguments.json else verdict)
     return 0 if verdict else 1

@@ -99,6 +99,7 @@ def test_peers_in_jax_solve_the_same_problems():
 # ------------------------------------------------------------------ curvature
 
 
+@pytest.mark.slow
 def test_every_pmg_gets_there_and_so_does_scipy():
     for name in FUNCTIONS:
         p = problem(name)

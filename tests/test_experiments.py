@@ -26,6 +26,7 @@ def alike(a, b, times):
     return True
 
 
+@pytest.mark.slow
 def test_the_tables_of_pmg_are_what_is_measured(tmp_path):
     page = tmp_path / "pmg_functions.md"
     shutil.copy(RESULTS / page.name, page)

@@ -92,7 +92,10 @@ def test_lagged_bfgs_can_blow_up_on_rosenbrock_and_the_safeguard_holds_it():
 
 
 @pytest.mark.parametrize("by", [*PAIRS, "identity", ml.hessian()], ids=str)
-@pytest.mark.parametrize("numbers", [{}, {"lr": 2e-3, "beta": 0.95}], ids=["searched", "fixed"])
+@pytest.mark.parametrize(
+    "numbers",
+    [pytest.param({}, id="searched", marks=pytest.mark.slow), pytest.param({"lr": 2e-3, "beta": 0.95}, id="fixed")],
+)
 def test_without_kd_it_is_heavy_ball_bit_for_bit(by, numbers):
     """Under the safeguard too, on whose edge β‖v‖ then lies."""
     p = ml.problem("rosenbrock", n=4)

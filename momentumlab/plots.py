@@ -206,13 +206,11 @@ def theorem(row: "Theorem", evidence: "Evidence") -> Figure:
         if runs:
             least = min(np.nanmin(values) for values in evidence.measured.values())
             axes.set_yscale("log")
-            axes.set_ylim(bottom=max(least / 3, 1e-12))
+            axes.set_ylim(bottom=max(least / 3, LOWEST))
         if row.axis in ("λ", "κ") or powers:
             axes.set_xscale("log")
-        if row.sense == "≥":
-            axes.set_ylim(
-                bottom=min(0.0, *(np.nanmin(v) for v in evidence.measured.values())) if row.axis == "k" else None
-            )
+        if row.axis == "k" and not runs:
+            axes.set_ylim(bottom=0.0)
         _legend(figure, axes)
     return figure
 

@@ -14,9 +14,9 @@ from ..errors import needs, short, unknown
 from ..method import Method
 from ..problems.options import curvature, nonnegative, positive, whole
 from ..rule import Rule
-from .linear import NotLinear, part, queries, refuse_products, responses, state_space
-from .rate import Rate, as_rule, as_tuned, between, spectral_radius, turn
-from .spectra import highest
+from .linear import NotLinear, between_gradients, queries, refuse_products, responses
+from .rate import Rate, as_rule, as_tuned, between, turn
+from .spectra import Spectrum, highest
 from .tuning import least
 
 ANGLES, CURVATURES = 2000, 65
@@ -59,14 +59,13 @@ def loop(owner: str, method: Method | Rule | str, mu: float, L: float) -> Loop:
     mu, L = curvature(owner, mu, L)
     chosen = as_tuned(method, mu, L)
     refuse_products(chosen)
-    space = state_space(chosen)
-    reached = part(space, all_states=bool(chosen.rule.scheduled)).of(space)
-    on = lambda curvatures: reached.A + np.asarray(curvatures)[:, None, None] * (reached.B @ reached.C)
-    rate, _ = highest(lambda curvatures: spectral_radius(on(curvatures)), mu, L)
-    answering = part(space, start=False).of(space)
+    spectrum = Spectrum(chosen)
+    rate, _ = highest(spectrum.radius, mu, L)
+    roots = np.linalg.eigvals(spectrum.shown(between(mu, L, CURVATURES))).ravel()
+    answering = between_gradients(chosen)
     n, below = len(answering.A), np.poly(answering.A)
     above = np.convolve(below, responses(answering, n)[:, 0])[:n] * L if n else np.zeros(1)
-    return Loop(above, below, mu / L, np.linalg.eigvals(on(between(mu, L, CURVATURES))).ravel(), rate)
+    return Loop(above, below, mu / L, roots, rate)
 
 
 def _least(holds: Callable[[float], bool], precision: float) -> float | None:

@@ -37,19 +37,24 @@ def heavy_ball() -> tuple[Way, ...]:
     moving: dict[str, Any] = {"lr": lambda k: 0.01 / k**0.5}
     return (
         ("Keras SGD(momentum): v ← βv − αg", rules.heavy_ball, rules.heavy_ball),
-        ("torch, optax SGD(momentum): b ← βb + g, x ← x − αb", rules.sgd.having(dampening=_none), rules.heavy_ball),
+        (
+            "torch, optax SGD(momentum): b ← βb + g, x ← x − αb",
+            rules.sgd.having(dampening=lambda: 0.0),
+            rules.heavy_ball,
+        ),
         ("torch SGD(momentum, dampening τ): b ← βb + (1 − τ)g, b₁ = g₀", rules.sgd, rules.heavy_ball),
-        ("an average: m ← βm + (1 − β)g, x ← x − αm", rules.heavy_ball_ema.having(c=_whole), rules.heavy_ball),
+        ("an average: m ← βm + (1 − β)g, x ← x − αm", rules.heavy_ball_ema.having(c=lambda: 1.0), rules.heavy_ball),
         (
             "an average, corrected by 1 − βᵏ, at α = 0.1, β = 0.9",
             rules.heavy_ball_ema_corrected(lr=0.1),
-            rules.heavy_ball_ema.having(c=_whole)(lr=0.1),
+            rules.heavy_ball_ema.having(c=lambda: 1.0)(lr=0.1),
         ),
         ("torch SGD(momentum) under a schedule α/√k", rules.sgd(**moving), rules.heavy_ball(**moving)),
     )
 
 
 def nesterov() -> tuple[Way, ...]:
+    """The same of Nesterov's rule."""
     return (
         ("torch, optax, Keras SGD(nesterov): x ← x − α(g + βb)", rules.nesterov_sgd, rules.nesterov),
         ("quasi-hyperbolic, ν = β", rules.qhm.having(nu=lambda beta: beta), rules.nesterov),
@@ -60,6 +65,7 @@ def nesterov() -> tuple[Way, ...]:
 
 
 def adam() -> tuple[Way, ...]:
+    """The same of Adam and what is made of it."""
     small: dict[str, Any] = {"eps": lambda c2, eps_hat: eps_hat / c2**0.5, "eps_hat": 1e-3}
     decayed = rules.adamw(lr=1e-3, weight_decay=1e-2)
     return (
@@ -74,14 +80,6 @@ def adam() -> tuple[Way, ...]:
         ),
         ("L2 decay in the gradient beside AdamW, λ = 10⁻²", rules.adam.after(l2)(weight_decay=1e-2), decayed),
     )
-
-
-def _none() -> float:
-    return 0.0
-
-
-def _whole() -> float:
-    return 1.0
 
 
 FAMILIES = {"heavy ball": heavy_ball, "Nesterov": nesterov, "Adam, as torch has it": adam}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import needs, short
+from ..errors import short
 from ..hyper import arguments, inside, range_of, resolve
 from ..method import Method
 from ..minimize import as_method
@@ -28,6 +28,7 @@ from .linear import (
     responses,
     settled,
     state_space,
+    sympy_for,
     unit,
 )
 
@@ -281,7 +282,7 @@ class _Symbols:
 
 def _rules(a: Method | Rule, b: Rule) -> Equivalence:
     """Whether a is b, for some hyperparameters of b."""
-    sympy = _sympy()
+    sympy = sympy_for("equivalent, for what is not bound,")
     known = lambda name: sympy.Symbol(name, positive=True)
     try:
         first, second = _symbols(sympy, a, known), _symbols(sympy, b, _sought)
@@ -314,13 +315,6 @@ def _rules(a: Method | Rule, b: Rule) -> Equivalence:
 def _mapping(sympy: Any, rule: Rule, solution: Mapping[str, Any]) -> dict[str, Any]:
     """What has to be said of a solution: neither what keeps its name and value, nor what the rule itself would take."""
     return {n: v for n, v in solution.items() if str(v) != n and not _follows(sympy, rule, n, solution)}
-
-
-def _sympy() -> Any:
-    needs("equivalent, for what is not bound,", "sympy")
-    import sympy
-
-    return sympy
 
 
 def _sought(name: str) -> Any:

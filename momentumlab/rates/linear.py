@@ -4,7 +4,8 @@ A linear form goes through the rule in the place of a vector. Its coefficients m
 SymPy expressions, so one walk serves them all; what is not linear is refused where it happens, in the rule's own body.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,13 +128,20 @@ class StateSpace:
     inputs: tuple[str, ...]
 
 
-def walked(rule: Rule, row: Mapping[str, Any], given: Sequence[Form], x0: Form, g0: Form) -> tuple[list, list]:
-    """The state after a step from what is given (point, gradient, products, slots), and the first state."""
+@contextmanager
+def _saying(rule: Rule) -> Iterator[None]:
+    """Whose walk it is that goes wrong."""
     try:
-        new = list(rule.advance(given[0], given[1], given[2:], row))
-        first = [x0, *rule.start(x0, g0, row)]
+        yield
     except NotLinear as error:
         raise NotLinear(f"{rule.name} is not linear: {error}") from None
+
+
+def walked(rule: Rule, row: Mapping[str, Any], given: Sequence[Form], x0: Form, g0: Form) -> tuple[list, list]:
+    """The state after a step from what is given (point, gradient, products, slots), and the first state."""
+    with _saying(rule):
+        new = list(rule.advance(given[0], given[1], given[2:], row))
+        first = [x0, *rule.start(x0, g0, row)]
     if strange := [n for n in new if not isinstance(n, Form)]:
         raise NotLinear(f"{rule.name} is not linear: it returns {short(strange[0])}")
     return new, first
@@ -182,11 +190,12 @@ def state_space(method: Method | Rule | str, **hyper: Any) -> StateSpace:
             raise TypeError(f"{method} is bound; {next(iter(hyper))} is for a rule, whose hyperparameters are symbols")
         return open_loop(method.rule, settled(method), lambda rows: np.array(rows, dtype=float))
     rule = as_rule("state_space", method)
-    sympy = _sympy("state_space of a rule")
+    sympy = sympy_for("state_space of a rule")
     return open_loop(rule, symbolic(rule, **hyper), lambda rows: sympy.Matrix(rows).applyfunc(sympy.expand))
 
 
-def _sympy(what: str) -> Any:
+def sympy_for(what: str) -> Any:
+    """SymPy, or the sentence that says what needs it."""
     needs(what, "sympy")
     import sympy
 
@@ -195,7 +204,7 @@ def _sympy(what: str) -> Any:
 
 def symbolic(rule: Rule, **hyper: Any) -> dict[str, Any]:
     """A positive symbol for each hyperparameter, but for those given."""
-    sympy = _sympy("a rule whose hyperparameters are symbols")
+    sympy = sympy_for("a rule whose hyperparameters are symbols")
     if strange := [n for n in hyper if n not in rule.hyper]:
         raise TypeError(f"{rule.name} has no hyperparameter {strange[0]!r}; it has {', '.join(rule.hyper)}")
     measured = {n for n, kind in rule.kinds.items() if kind == "measured" and n not in hyper}
@@ -304,13 +313,11 @@ def queries(method: Method, count: int) -> list[Form]:
     rule, x = method.rule, unit("x0")
     refuse_products(method)
     refuse_search(method)
-    rest, found = list(rule.start(x, unit("g0"), rule.row(1))), [x]
-    for k in range(1, count):
-        try:
+    with _saying(rule):
+        rest, found = list(rule.start(x, unit("g0"), rule.row(1))), [x]
+        for k in range(1, count):
             x, *rest = rule.advance(x, unit(f"g{k - 1}"), rest, rule.row(k))
-        except NotLinear as error:
-            raise NotLinear(f"{rule.name} is not linear: {error}") from None
-        found.append(x)
+            found.append(x)
     return found
 
 
@@ -353,11 +360,12 @@ def transfer_function(method: Method | Rule | str, **hyper: Any) -> Any:
     >>> ml.rates.transfer_function(ml.heavy_ball)  # doctest: +SKIP
     -lr*z/((-beta + z)*(z - 1))
     """
-    sympy = _sympy("transfer_function")
-    refuse_products(method if isinstance(method, Method) else as_rule("transfer_function", method))
-    space = state_space(method, **hyper)
+    sympy = sympy_for("transfer_function")
     if isinstance(method, Method):
-        space = _answering(method)
+        space = between_gradients(method, **hyper)
+    else:
+        refuse_products(as_rule("transfer_function", method))
+        space = state_space(method, **hyper)
     return fraction(sympy, space, space.B[:, 0:1])
 
 
@@ -391,7 +399,7 @@ def poles(method: Method | Rule | str, **hyper: Any) -> Any:
     array([0.5, 1. ])
     """
     if isinstance(method, Method):
-        return _sorted(np.linalg.eigvals(_answering(method, **hyper).A))
+        return _sorted(np.linalg.eigvals(between_gradients(method, **hyper).A))
     return _roots(transfer_function(method, **hyper), 1)
 
 
@@ -418,7 +426,7 @@ def zeros(method: Method | Rule | str, **hyper: Any) -> Any:
     if isinstance(method, Method):
         from scipy.linalg import eigvals
 
-        space = _answering(method, **hyper)
+        space = between_gradients(method, **hyper)
         n = len(space.A)
         pencil = np.block([[space.A, space.B[:, :1]], [space.C, np.zeros((1, 1))]])
         found = eigvals(pencil, np.diag([1.0] * n + [0.0]))
@@ -426,7 +434,7 @@ def zeros(method: Method | Rule | str, **hyper: Any) -> Any:
     return _roots(transfer_function(method, **hyper), 0)
 
 
-def _answering(method: Method, **hyper: Any) -> StateSpace:
+def between_gradients(method: Method, **hyper: Any) -> StateSpace:
     """The part of a method that lies between gradients and the point."""
     refuse_products(method)
     space = state_space(method, **hyper)
@@ -435,7 +443,7 @@ def _answering(method: Method, **hyper: Any) -> StateSpace:
 
 
 def _roots(fraction: Any, side: int) -> list[Any]:
-    sympy = _sympy("the roots of a rule")
+    sympy = sympy_for("the roots of a rule")
     found = sympy.roots(sympy.Poly(fraction.as_numer_denom()[side], sympy.Symbol("z")))
     return sorted((root for root, times in found.items() for _ in range(times)), key=str)
 

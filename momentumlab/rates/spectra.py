@@ -66,9 +66,13 @@ class Spectrum:
         """The matrices and starts of modes."""
         return modes(self.rule, self.row, np.asarray(curvatures, dtype=float))
 
+    def shown(self, curvatures: Any) -> np.ndarray:
+        """The matrices of modes, on what a run reaches and shows."""
+        return self.part.L @ self.steps(curvatures)[0] @ self.part.R
+
     def radius(self, curvatures: Any) -> np.ndarray:
         """The rate of each mode."""
-        return spectral_radius(self.part.L @ self.steps(curvatures)[0] @ self.part.R)
+        return spectral_radius(self.shown(curvatures))
 
     def walk(self, curvatures: Any) -> Iterator[np.ndarray]:
         """eₖ/e₀ on each mode, k = 0, 1, ..., with the hyperparameters as they are at each k."""

@@ -25,6 +25,17 @@ UFUNCS = {
 """What a NumPy number beside an unknown calls for an operator."""
 ALLOWED = "+ - * /, comparisons, and sqrt, maximum, minimum, where from momentumlab.ops"
 
+FORMS = {
+    **{symbol: f"({{}} {symbol} {{}})" for table in (ARITHMETIC, COMPARISON, LOGIC) for symbol in table.values()},
+    "negative": "-{}",
+    "abs": "abs({})",
+    "sqrt": "sqrt({})",
+    "maximum": "({0} if ({0} >= {1}) | ({0} != {0}) else {1})",
+    "minimum": "({0} if ({0} <= {1}) | ({0} != {0}) else {1})",
+    "where": "({1} if {0} else {2})",
+}
+"""Each operation as text."""
+
 SUM = "{name} += {value}"
 MEANS = """\
 {name}, {name}_stride = slices(counts[SHAPE:], {layout})
@@ -46,12 +57,16 @@ class Tape:
         self.names: dict[str, str] = {}
         self.head: list[tuple[str, str, str]] = []  # name, text, the loop that it takes: SUM, MEANS or none
         self.body: dict[str, str] = {}
+        self.calls: dict[str, tuple[str, tuple[str, ...]]] = {}  # name: what makes it, of what
+        self.spreads: dict[str, str] = {}  # the mean of a coordinate's slice: the means of all slices
 
-    def note(self, template: str, *operands: object, truth: bool = False) -> "Unknown":
-        """Write an expression of numbers and unknowns down; `truth`: it is a condition."""
+    def note(self, operation: str, *operands: object, truth: bool = False) -> "Unknown":
+        """Write an operation of `FORMS` on numbers and unknowns down; `truth`: it is a condition."""
         elementwise = any(isinstance(o, Unknown) and o.elementwise for o in operands)
-        text = template.format(*(self.name(o, hoist=elementwise) for o in operands))
-        return self._line(text, elementwise, truth)
+        names = tuple(self.name(o, hoist=elementwise) for o in operands)
+        line = self._line(FORMS[operation].format(*names), elementwise, truth)
+        self.calls[line.name] = operation, names
+        return line
 
     def name(self, value: object, hoist: bool = False) -> str:
         """The name of an unknown, or the text of a number (named before the loop if it is used inside)."""
@@ -68,7 +83,9 @@ class Tape:
     def slice_mean(self, value: "Unknown", axis: object, min_dim: object) -> "Unknown":
         """The mean over the slice that a coordinate lies in."""
         means = self._line(f"{value.name}, {self.name(axis)}, {self.name(min_dim)}", False, loop=MEANS).name
-        return self._line(f"{means}[i // {means}_stride % {means}.size]", True)
+        spread = self._line(f"{means}[i // {means}_stride % {means}.size]", True)
+        self.spreads[spread.name] = means
+        return spread
 
     def _line(self, text: str, elementwise: bool, truth: bool = False, loop: str = "") -> "Unknown":
         key = f"{loop}({text})"
@@ -131,15 +148,15 @@ class _Writes:
 
     @staticmethod
     def sqrt(a):
-        return _note("sqrt({})", a)
+        return _note("sqrt", a)
 
     @staticmethod
     def maximum(a, b):
-        return _note("({0} if ({0} >= {1}) | ({0} != {0}) else {1})", a, b)
+        return _note("maximum", a, b)
 
     @staticmethod
     def minimum(a, b):
-        return _note("({0} if ({0} <= {1}) | ({0} != {0}) else {1})", a, b)
+        return _note("minimum", a, b)
 
     @staticmethod
     def where(condition, a, b):
@@ -148,11 +165,11 @@ class _Writes:
         if not isinstance(condition, Unknown) or not condition.truth:
             raise Unwritable("where takes a condition first, such as g > 0")
         _numbers(a, b)
-        return condition.tape.note("({1} if {0} else {2})", condition, a, b)
+        return condition.tape.note("where", condition, a, b)
 
     @staticmethod
     def dot(a, b):
-        product = _note("({} * {})", a, b)
+        product = _note("*", a, b)
         if not product.elementwise:
             raise Unwritable("dot and norm take vectors")
         return product.tape.sum(product)
@@ -165,9 +182,9 @@ class _Writes:
         return a.tape.slice_mean(a, axis, min_dim)
 
 
-def _note(template: str, *operands: object, truth: bool = False) -> "Unknown":
+def _note(operation: str, *operands: object, truth: bool = False) -> "Unknown":
     _numbers(*operands)
-    return next(o.tape for o in operands if isinstance(o, Unknown)).note(template, *operands, truth=truth)
+    return next(o.tape for o in operands if isinstance(o, Unknown)).note(operation, *operands, truth=truth)
 
 
 def _numbers(*operands: object) -> None:
@@ -206,7 +223,7 @@ class Unknown:
         if name not in UFUNCS or method != "__call__" or not numbers:
             raise Unwritable(f"it calls numpy.{name}: use {ALLOWED}")
         operands = tuple(o if isinstance(o, Unknown) else o.item() for o in operands)
-        return _note(f"({{}} {UFUNCS[name]} {{}})", *operands, truth=UFUNCS[name] in COMPARISON.values())
+        return _note(UFUNCS[name], *operands, truth=UFUNCS[name] in COMPARISON.values())
 
     def __array_function__(self, function, types, args, kwargs):
         raise Unwritable(f"it calls numpy.{function.__name__}: use {ALLOWED}")
@@ -215,10 +232,10 @@ class Unknown:
         return self
 
     def __neg__(self):
-        return _note("-{}", self)
+        return _note("negative", self)
 
     def __abs__(self):
-        return _note("abs({})", self)
+        return _note("abs", self)
 
 
 def _operators() -> None:
@@ -226,14 +243,15 @@ def _operators() -> None:
         raise Unwritable("it changes a value in place: write v = beta * v, not v *= beta")
 
     def operator(symbol, truth, reflected=False):
-        template = f"({{1}} {symbol} {{0}})" if reflected else f"({{0}} {symbol} {{1}})"
-        return lambda self, other: _note(template, self, other, truth=truth)
+        if reflected:
+            return lambda self, other: _note(symbol, other, self, truth=truth)
+        return lambda self, other: _note(symbol, self, other, truth=truth)
 
     def logic(symbol):
         def combine(self, other):
             if not (self.truth and isinstance(other, Unknown) and other.truth):
                 raise Unwritable(f"{symbol} joins conditions, such as (g > 0) {symbol} (x > 0)")
-            return self.tape.note(f"({{}} {symbol} {{}})", self, other, truth=True)
+            return self.tape.note(symbol, self, other, truth=True)
 
         return combine
 

@@ -1,0 +1,292 @@
+"""Any rule as a `torch.optim.Optimizer`: torch's contract, and not one line of a rule's arithmetic."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from inspect import Parameter, Signature
+from itertools import chain
+from typing import Any, ClassVar
+
+import torch
+
+from .. import transforms
+from ..errors import short, unknown
+from ..method import Method
+from ..rule import Rule
+from ..transform import transform
+from . import fused, groups, stepping
+from .stepping import Part
+
+SHAPING = dict(weight_decay=0.0, decoupled=False, centralize=False, centralize_on="gradient")
+FLAGS = dict(maximize=False, foreach=None, fused=None, capturable=False, differentiable=False)
+OPTIONS = dict(over="all", state_dtype=None)
+CALLING = ("foreach", "fused", "capturable", "differentiable")
+OVER = ("all", "group", "tensor")
+CENTRALIZED = {False: None, True: 2, "conv": 4}
+"""From how many dimensions on a tensor's gradient is centralised."""
+
+
+@transform
+def ascent(x, g):
+    """The gradient of −f: steps against it climb f."""
+    return -g
+
+
+@lru_cache(maxsize=256)
+def shaped(rule: Rule, climbs: bool, decay: str, least: int | None, on_step: bool) -> Rule:
+    """A rule with what torch's optimizers do to the gradient, first to last: sign, decay, centralisation; and after it."""
+    if least is not None:
+        name = transforms.centralize_step if on_step else transforms.centralize
+        rule = (rule.then if on_step else rule.after)(name).having(min_dim=least)
+    if decay:
+        rule = rule.then(transforms.decoupled) if decay == "decoupled" else rule.after(transforms.l2)
+    return rule.after(ascent) if climbs else rule
+
+
+class Optimizer(torch.optim.Optimizer):
+    """Any method of momentumlab on torch's parameters.
+
+    Parameters
+    ----------
+    params : iterable of tensors, of (name, tensor), or of groups
+        As torch takes them. A group may have numbers of its own, under torch's names: momentum for beta, betas for
+        beta1 and beta2, the rest by their own.
+    method : Method or Rule
+        ``ml.heavy_ball(lr=0.1)``, or a rule of your own. Its numbers become the groups' defaults, where schedulers may
+        move them; functions of k stay with the rule.
+    weight_decay : float
+        λ of decay: g + λx, or with `decoupled` x⁺ − αλx.
+    decoupled : bool
+    centralize : bool or "conv"
+        Take the mean over each output unit's weights away: of tensors of two or more dimensions, or of four.
+    centralize_on : "gradient" or "step"
+        From what it is taken.
+    over : "all", "group" or "tensor"
+        What norms and other sums that a rule measures, and curvature, are taken over.
+    state_dtype : torch.dtype, optional
+        The type in which a step is computed and its memory kept, such as torch.float32 for parameters in bfloat16.
+    maximize, foreach, fused, capturable, differentiable : bool
+        As in torch.optim. Where neither `foreach` nor `fused` is given, dense tensors on the CPU in single or double
+        precision are stepped by compiled code, tensors on accelerators by multi-tensor operators, others one by one.
+        On CUDA, `fused=True` is torch.compile of the step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where a number is none or outside its range, or an option is unknown.
+    RuntimeError
+        By `step`, for sparse gradients.
+
+    Examples
+    --------
+    >>> import torch, momentumlab as ml
+    >>> from momentumlab.torch import Optimizer
+    >>> x = torch.nn.Parameter(torch.ones(2))
+    >>> optimizer = Optimizer([x], ml.heavy_ball(lr=0.1))
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.detach()
+    tensor([0.8000, 0.8000])
+    """
+
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(
+        self,
+        params: Any,
+        method: Method | Rule,
+        *,
+        weight_decay: float = 0.0,
+        decoupled: bool = False,
+        centralize: bool | str = False,
+        centralize_on: str = "gradient",
+        over: str = "all",
+        state_dtype: torch.dtype | None = None,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        fused: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        method = method() if isinstance(method, Rule) else method
+        if not isinstance(method, Method):
+            raise TypeError(f"Optimizer: method = {short(method)}; give one, as in Optimizer(params, ml.rsgdm(lr=0.1))")
+        if method.search not in (None, method.base.default_search(dict(method.bound))):
+            raise TypeError(f"Optimizer: {method} searches along each step; batches have no such line. Give lr instead")
+        rule = method.bound_rule
+        told = groups.defaults(rule, groups.keys(groups.told(rule), self.renamed))
+        own = dict(weight_decay=weight_decay) if "weight_decay" not in rule.hyper else {}
+        given = dict(
+            decoupled=decoupled, centralize=centralize, centralize_on=centralize_on,
+            maximize=maximize, foreach=foreach, fused=fused, capturable=capturable, differentiable=differentiable,
+        )  # fmt: skip
+        self._open(params, rule, {**told, **own, **given}, over, state_dtype)
+
+    def _open(self, params: Any, rule: Rule, defaults: dict[str, Any], over: str, state_dtype: Any) -> None:
+        """Begin, with what groups say by default."""
+        name = type(self).__name__
+        if over not in OVER:
+            raise ValueError(f"{name}: over = {short(over)}; it must be 'all', 'group' or 'tensor'")
+        if state_dtype is not None and not (isinstance(state_dtype, torch.dtype) and state_dtype.is_floating_point):
+            raise TypeError(f"{name}: state_dtype = {short(state_dtype)}; give a floating type, such as torch.float32")
+        self.rule, self.over, self.state_dtype = rule, over, state_dtype
+        self._found: dict[Any, Any] = {}
+        self._again: stepping.Again | None = None
+        super().__init__(params, defaults)
+
+    def choose(self, group: Mapping[str, Any]) -> Rule:
+        """The rule of a group, before decay and centralisation."""
+        return self.rule
+
+    # -------------------------------------------------------------- torch's contract
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        super().add_param_group(param_group)
+        try:
+            self._check(self.param_groups[-1])
+        except Exception:
+            del self.param_groups[-1]
+            raise
+
+    def _check(self, group: Mapping[str, Any]) -> None:
+        name = type(self).__name__
+        if group["foreach"] and group["fused"]:
+            raise RuntimeError(f"{name}: `fused` and `foreach` cannot be `True` together.")
+        if group["differentiable"] and (group["fused"] or group["foreach"]):
+            raise RuntimeError(f"{name}: `differentiable` steps tensors one by one; leave `fused` and `foreach` out")
+        if group["centralize"] not in CENTRALIZED:
+            raise ValueError(f"{name}: centralize = {short(group['centralize'])}; it must be True, False or 'conv'")
+        if group["centralize_on"] not in ("gradient", "step"):
+            on = short(group["centralize_on"])
+            raise ValueError(f"{name}: centralize_on = {on}; it must be 'gradient' or 'step'")
+        rule, keys, numbers = self._rule(0, group)
+        if wrong := [n for n, key in keys.items() if key != n and n in group]:
+            raise TypeError(f"{name}: a group's {wrong[0]} is called {keys[wrong[0]]} here, as in torch.optim")
+        known = groups.known(name, group, keys)
+        if not group["capturable"] and not group["differentiable"]:
+            numbers.row(1, groups.floats(known))
+        for p in group["params"]:
+            if group["fused"] and not (torch.is_floating_point(p) or torch.is_complex(p)):
+                raise RuntimeError(f"{name}: `fused=True` requires all the params to be floating point Tensors")
+
+    def __getstate__(self) -> dict[str, Any]:
+        mine = {n: v for n, v in self.__dict__.items() if n in ("rule", "over", "state_dtype", "functions")}
+        return {**super().__getstate__(), **mine}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._found, self._again = {}, None
+        for group in self.param_groups:
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+        for p, memory in self.state.items():
+            if "step" in memory and not isinstance(memory["step"], torch.Tensor):
+                memory["step"] = torch.tensor(float(memory["step"]), dtype=torch.float32)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """As torch does, but memory keeps the type that it was saved in."""
+        super().load_state_dict(state_dict)
+        saved = chain.from_iterable(g["params"] for g in state_dict["param_groups"])
+        here = chain.from_iterable(g["params"] for g in self.param_groups)
+        for key, p in zip(saved, here, strict=True):
+            for name, value in state_dict["state"].get(key, {}).items():
+                if isinstance(value, torch.Tensor) and name != "step" and self.state[p][name].dtype != value.dtype:
+                    self.state[p][name] = value.to(device=p.device, copy=True)
+
+    # -------------------------------------------------------------- a step
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step of every parameter that has a gradient.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Evaluates the loss again and its gradients, and returns it.
+
+        Returns
+        -------
+        loss or None
+        """
+        before = torch.is_grad_enabled()
+        try:
+            torch.set_grad_enabled(self.defaults["differentiable"])
+            loss = None
+            if closure is not None:
+                with torch.enable_grad():
+                    loss = closure()
+            self._accelerator_graph_capture_health_check()
+            if self._again is None or not self._again.step(self):
+                self._step()
+        finally:
+            torch.set_grad_enabled(before)
+        return loss
+
+    def _step(self) -> None:
+        parts = list(self._parts())
+        stepping.start([part for part in parts if len(part.state) <= len(part.rule.slots)], self.over)
+        stepping.move(parts, self.over)
+        stepping.count(parts)
+        self._again = stepping.Again(self, parts) if stepping.Again.may(parts) else None
+
+    def _signature(self, index: int, group: Mapping[str, Any]) -> tuple[Any, ...]:
+        """What decides a group's rule, and who steps it."""
+        return self._rule(index, group)[0], *(group[n] for n in CALLING)
+
+    def _numbers(self, index: int, k: int) -> tuple[float, ...]:
+        """The numbers of a group at iteration k."""
+        group = self.param_groups[index]
+        _, keys, numbers = self._rule(index, group)
+        return numbers.row(k, groups.floats(groups.known(type(self).__name__, group, keys)))
+
+    def _rule(self, index: int, group: Mapping[str, Any]) -> tuple[Rule, dict[str, str], groups.Numbers]:
+        """A group's rule, the keys of its hyperparameters, and its numbers."""
+        rule = self.choose(group)
+        decays = any(g.get("weight_decay") for g in self.param_groups) if self.over == "all" else group.get("weight_decay")
+        decay = "" if not decays or "weight_decay" in rule.hyper else "decoupled" if group["decoupled"] else "l2"
+        options = group["maximize"], decay, CENTRALIZED[group["centralize"]], group["centralize_on"] == "step"
+        found = self._found.get((index, rule, options))
+        if found is None:
+            complete = shaped(rule, *options)
+            keys = groups.keys(groups.told(complete), self.renamed)
+            found = complete, keys, groups.Numbers(type(self).__name__, complete)
+            self._found[index, rule, options] = found
+        return found
+
+    def _parts(self) -> Iterator[Part]:
+        for index, group in enumerate(self.param_groups):
+            rule, keys, numbers = self._rule(index, group)
+            tensors = group["capturable"] or group["differentiable"]
+            known = groups.known(type(self).__name__, group, keys)
+            floats = known if tensors else groups.floats(known)
+            row = None if rule.scheduled or tensors else numbers.row(1, floats)
+            for p in group["params"]:
+                g = p.grad
+                if g is None:
+                    continue
+                if g.is_sparse:
+                    raise RuntimeError(f"{type(self).__name__} does not support sparse gradients; p.grad.to_dense() is dense")
+                state = self.state[p]
+                if "step" not in state:
+                    where = p.device if group["capturable"] else None
+                    state["step"] = torch.zeros((), dtype=torch.float32, device=where)
+                elif state["step"].dtype is not torch.float32:
+                    state["step"] = state["step"].float()
+                if tensors:
+                    now = numbers.tensors(state["step"] + 1, known)
+                else:
+                    now = row or numbers.row(int(state["step"].item()) + 1, floats)
+                yield Part(p, g, state, index, rule, now, self._caller(group, p), self.state_dtype)
+
+    def _caller(self, group: Mapping[str, Any], p: torch.Tensor) -> str:
+        """Who steps a tensor: compiled code where it lies, multi-tensor operators, one by one, or torch.compile."""
+        if group["differentiable"]:
+            return "one"
+        free = group["fused"] is None and group["foreach"] is None
+        wide = self.state_dtype in (None, p.dtype)
+        if (group["fused"] or free) and wide and not group["capturable"] and fused.fits(p):
+            return "fused"
+        if group["fused"] and p.device.type == "cuda":
+            return "compiled"
+        if group["foreach"] or (free and p.device.type in ("cuda", "xpu")):
+            return "lists"
+        return "one"

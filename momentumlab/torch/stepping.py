@@ -1,0 +1,270 @@
+"""Tensors stepped: by compiled code where they lie, all together, one by one, or by torch.compile.
+
+What a rule sums over whole vectors is summed over spans: all tensors, those of a group, or each alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+
+from ..declare import GRADIENT, POINT
+from ..rule import Rule
+from ..steps import Plan, plan
+from . import fused, written
+
+planned = cache(plan)
+
+
+class Part:
+    """One tensor in one step: its memory, where it belongs, the numbers of the step, and who steps it."""
+
+    __slots__ = ("caller", "g", "group", "numbers", "p", "rule", "state", "wide")
+
+    def __init__(self, p, g, state, group, rule, numbers, caller, wide) -> None:
+        self.p, self.g, self.state, self.group = p, g, state, group
+        self.rule, self.numbers, self.caller, self.wide = rule, numbers, caller, wide
+
+
+def start(parts: Sequence[Part], over: str) -> None:
+    """Give new parameters their memory."""
+    for part in parts:
+        for name, value in part.rule.slots.items():
+            if name in part.state:
+                continue
+            there = part.p.detach() if part.wide is None else part.p.detach().to(part.wide)
+            part.state[name] = there.clone() if value is POINT else torch.full_like(there, 0.0 if value is GRADIENT else value)
+    seeing = [part for part in parts if GRADIENT in part.rule.slots.values()]
+    if seeing:
+        move(seeing, over, first=True)
+
+
+def move(parts: Sequence[Part], over: str, first: bool = False) -> None:
+    """One step; or, `first`, only the gradients that memory starts with."""
+    batches: defaultdict[Any, list[Part]] = defaultdict(list)
+    for part in parts:
+        batches[part.rule, part.caller].append(part)
+    if any(planned(rule, first).sums for rule, _ in batches):
+        batches = _joined(batches, over)
+    for (rule, caller), batch in batches.items():
+        spans = _spans(batch, over)
+        CALLERS[caller](rule, batch, spans, first)
+    if moved := [part.p for part in parts if part.caller == "fused"]:
+        torch.autograd.graph.increment_version(moved)  # which writing by address does not
+
+
+def _joined(batches: dict[Any, list[Part]], over: str) -> dict[Any, list[Part]]:
+    """Where sums are over tensors that different callers, or types, would step, they are stepped one by one."""
+    rules = {rule for rule, _ in batches}
+    if over == "all" and len(rules) > 1:
+        names = " and ".join(sorted(rule.name for rule in rules))
+        raise ValueError(f"norms are over all parameters, but groups follow {names}; give over='group'")
+    mixed = len({(part.caller, part.p.dtype) for batch in batches.values() for part in batch}) > 1
+    if over == "tensor" or not mixed:
+        return batches
+    return {(rule, "one"): [p for (r, _), batch in batches.items() if r is rule for p in batch] for rule in rules}
+
+
+def _spans(batch: Sequence[Part], over: str) -> list[int]:
+    if over == "all":
+        return [0] * len(batch)
+    return list(range(len(batch))) if over == "tensor" else [part.group for part in batch]
+
+
+def count(parts: Iterable[Part]) -> None:
+    """One more iteration; compiled code counts by itself."""
+    if steps := [part.state["step"] for part in parts if part.caller != "fused"]:
+        torch._foreach_add_(steps, 1.0)
+
+
+# ------------------------------------------------------------------ who steps
+
+
+def by_compiled_code(rule: Rule, batch: Sequence[Part], spans: Sequence[int], first: bool) -> None:
+    for real in {fused.REALS[part.p.dtype][0]: None for part in batch}:
+        members = [i for i, part in enumerate(batch) if fused.REALS[part.p.dtype][0] == real]
+        parts, lie = [batch[i] for i in members], [_where_they_lie(rule, batch[i]) for i in members]
+        work, numbers = prepared(rule, parts, lie, [spans[i] for i in members], first)
+        work.run(numbers)
+
+
+def prepared(
+    rule: Rule, parts: Sequence[Part], arrays: Sequence[Any], spans: Sequence[int], first: bool = False
+) -> tuple[fused.Work, list[Any]]:
+    """The work of compiled code, which does not keep the arrays alive, and its table of numbers."""
+    rows: dict[Any, int] = {}
+    row = [rows.setdefault((part.group, part.numbers), len(rows)) for part in parts]
+    counters = [part.state["step"] for part in parts]
+    return fused.Work(rule, arrays, row, spans, counters, first), [numbers for _, numbers in rows]
+
+
+def _where_they_lie(rule: Rule, part: Part) -> list[torch.Tensor]:
+    p, state = part.p, part.state
+    found = [p, fused.like(part.g, p)]
+    for name in (*rule.inputs, *rule.slots):
+        slot = state[name]
+        if slot.stride() != p.stride() or slot.dtype != p.dtype:
+            slot = state[name] = fused.like(slot, p)
+        found.append(slot)
+    return found
+
+
+def _seen(rule: Rule, p: Plan, part: Part) -> list[torch.Tensor]:
+    """The arrays of a plan, in the type of the memory, complex numbers as pairs."""
+    found = [part.p, part.g, *(part.state[n] for n in (*rule.inputs, *rule.slots))]
+    if part.wide is not None:
+        found = [t.to(part.wide) for t in found]
+    if torch.is_complex(part.p):
+        if p.means:
+            raise TypeError(f"{rule.name}: no centralisation of complex tensors")
+        found = [torch.view_as_real(t.resolve_conj()) for t in found]
+    return found
+
+
+def one_by_one(rule: Rule, batch: Sequence[Part], spans: Sequence[int], first: bool) -> None:
+    step, p = written.one_by_one(rule, first)
+    by_span: defaultdict[int, list[Part]] = defaultdict(list)
+    for part, span in zip(batch, spans, strict=True):
+        by_span[span].append(part)
+    apart = by_span.values() if p.sums else [[part] for part in batch]
+    for members in apart:
+        arrays = [_seen(rule, p, part) for part in members]
+        new = step(arrays, [part.numbers for part in members])
+        for part, vectors, values in zip(members, arrays, new, strict=True):
+            _put(p, part, vectors, values)
+
+
+def _put(p: Plan, part: Part, vectors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
+    differentiable = torch.is_grad_enabled()
+    values = [v.clone() if any(v is t for t in vectors) else v for v in values]
+    for name, value in zip(p.puts, values, strict=True):
+        if torch.is_complex(part.p):
+            value = torch.view_as_complex(value)
+        if name == part.rule.point:
+            part.p.copy_(value)
+        elif differentiable:
+            part.state[name] = value
+        else:
+            part.state[name].copy_(value)
+
+
+def together(rule: Rule, batch: Sequence[Part], spans: Sequence[int], first: bool) -> None:
+    tensors = any(isinstance(n, torch.Tensor) for part in batch for n in part.numbers)
+    step, p, most = written.together(rule, not tensors, first)
+    alike: defaultdict[Any, list[int]] = defaultdict(list)
+    for i, part in enumerate(batch):
+        numbers = tuple(map(id, part.numbers)) if tensors else part.numbers
+        alike[part.p.device, part.p.dtype, part.g.dtype, numbers, spans[i] if p.sums else 0].append(i)
+    totals = {span: [0.0] * sum(map(len, p.sums)) for span in spans}
+    chunks = [chunk for members in alike.values() for chunk in _chunks([batch[i] for i in members], members, most)]
+    for stage in range(len(p.sums) + 1):
+        for members in chunks:
+            parts = [batch[i] for i in members]
+            lists = [list(column) for column in zip(*(_seen(rule, p, part) for part in parts), strict=True)]
+            step(stage, lists, parts[0].numbers, totals[spans[members[0]]])
+            if stage == len(p.sums) and parts[0].wide is not None:
+                _narrow(p, parts, lists)
+
+
+def _narrow(p: Plan, parts: Sequence[Part], lists: Sequence[list[torch.Tensor]]) -> None:
+    """Values that were computed in copies, put where they belong."""
+    for name, values in zip(p.vectors, lists, strict=True):
+        if name in p.puts:
+            for part, value in zip(parts, values, strict=True):
+                (part.p if name == part.rule.point else part.state[name]).copy_(value)
+
+
+def _chunks(parts: Sequence[Part], members: Sequence[int], most: int) -> list[list[int]]:
+    """Tensors in as many shares as a step holds temporaries, so that these take no more memory than one of them all."""
+    share, chunks, held = -(-sum(part.p.numel() for part in parts) // max(most, 1)), [[]], 0
+    for i, part in zip(members, parts, strict=True):
+        if chunks[-1] and held + part.p.numel() > share:
+            chunks.append([])
+            held = 0
+        chunks[-1].append(i)
+        held += part.p.numel()
+    return chunks
+
+
+def by_torch_compile(rule: Rule, batch: Sequence[Part], spans: Sequence[int], first: bool) -> None:
+    p = written.one_by_one(rule, first)[1]
+    groups = [[i for i, s in enumerate(spans) if s == span] for span in dict.fromkeys(spans)] if p.sums else [range(len(batch))]
+    for members in groups:
+        parts = [batch[i] for i in members]
+        arrays = [_seen(rule, p, part) for part in parts]
+        numbers = [tuple(n if isinstance(n, torch.Tensor) else torch.tensor(n, dtype=torch.float64) for n in part.numbers) for part in parts]
+        _compiled(rule, first)(arrays, numbers)
+
+
+@cache
+def _compiled(rule: Rule, first: bool) -> Callable:
+    """The step as one compiled graph, which reads its numbers from tensors and so serves every schedule."""
+    step, p = written.one_by_one(rule, first)
+    places = [p.vectors.index(n) for n in p.puts]
+
+    def run(arrays, numbers):
+        for vectors, values in zip(arrays, step(arrays, numbers), strict=True):
+            for place, value in zip(places, values, strict=True):
+                vectors[place].copy_(value)
+
+    return torch.compile(run, dynamic=False)
+
+
+CALLERS = {"fused": by_compiled_code, "one": one_by_one, "lists": together, "compiled": by_torch_compile}
+
+
+# ------------------------------------------------------------------ the same tensors again
+
+
+class Again:
+    """Steps of the same tensors by compiled code, prepared once: what must still hold is looked at each time."""
+
+    def __init__(self, optimizer, parts: Sequence[Part]) -> None:
+        rule = parts[0].rule
+        arrays = [_where_they_lie(rule, part) for part in parts]
+        self.work, _ = prepared(rule, parts, arrays, _spans(parts, optimizer.over))
+        self.groups = [(optimizer._signature(i, g), len(g["params"])) for i, g in enumerate(optimizer.param_groups)]
+        self.members = [next(part for part in parts if part.group == i) for i in dict.fromkeys(p.group for p in parts)]
+        names = ("step", *rule.inputs, *rule.slots)
+        self.held = [
+            (part.p, part.p.data_ptr(), part.p.stride(), part.state, [(n, part.state[n]) for n in names]) for part in parts
+        ]
+        taken = {part.p for part in parts}
+        self.idle = [p for group in optimizer.param_groups for p in group["params"] if p not in taken]
+        self.moved = [part.p for part in parts]
+
+    @staticmethod
+    def may(parts: Sequence[Part]) -> bool:
+        """Whether one table of numbers, a row for each group, will do for these."""
+        if not parts or parts[0].rule.inputs:
+            return False
+        first = parts[0]
+        alike = all(q.caller == "fused" and q.rule is first.rule and q.p.dtype is first.p.dtype for q in parts)
+        rows = {(q.group, q.numbers) for q in parts}
+        return alike and not first.p.is_complex() and len(rows) == len({q.group for q in parts})
+
+    def step(self, optimizer) -> bool:
+        """One step, if all is as it was."""
+        state = optimizer.state
+        if self.work.threads != torch.get_num_threads() or any(p.grad is not None for p in self.idle):
+            return False
+        for i, (group, (signature, n)) in enumerate(zip(optimizer.param_groups, self.groups, strict=False)):
+            if len(group["params"]) != n or optimizer._signature(i, group) != signature:
+                return False
+        gradients = []
+        for p, address, stride, memory, held in self.held:
+            g = p.grad
+            if g is None or g.layout is not torch.strided or g.stride() != stride or g.dtype is not p.dtype:
+                return False
+            if p.data_ptr() != address or p.stride() != stride or state.get(p) is not memory:
+                return False
+            for name, tensor in held:
+                if memory.get(name) is not tensor:
+                    return False
+            gradients.append(g.data_ptr())
+        self.work.point(gradients)
+        self.work.run([optimizer._numbers(part.group, int(part.state["step"].item()) + 1) for part in self.members])
+        torch.autograd.graph.increment_version(self.moved)
+        return True

@@ -67,17 +67,17 @@ def is_real(value: Any) -> bool:
         return False
 
 
-def number(owner: str, name: str, value: Any) -> float:
-    """A hyperparameter's value as a float in its range, or a sentence on what is wrong with it."""
+def number(owner: str, name: str, value: Any, called: str = "") -> float:
+    """A hyperparameter's value as a float in its range, or a sentence on what is wrong with it, as it is called."""
     try:
         if isinstance(value, (bool, str)) or np.ndim(value) or np.iscomplexobj(value):
             raise TypeError
         found = float(value)
     except (TypeError, ValueError, OverflowError):
         right = f"give a number in {range_of(name)} or a function of k"
-        raise TypeError(f"{owner}: {name} = {short(value)} is not a number; {right}") from None
+        raise TypeError(f"{owner}: {called or name} = {short(value)} is not a number; {right}") from None
     if not inside(name, found):
-        raise ValueError(f"{owner}: {name} = {short(value)} is outside its range {range_of(name)}")
+        raise ValueError(f"{owner}: {called or name} = {short(value)} is outside its range {range_of(name)}")
     return found
 
 

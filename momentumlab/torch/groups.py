@@ -48,7 +48,7 @@ def known(owner: str, group: Mapping[str, Any], keys: Mapping[str, str]) -> dict
                 raise ValueError(f"{owner}: {key} is a tensor of {value.numel()} elements; give a number or one element")
             found[name] = value.squeeze() if value.dim() else value
         elif value is not None:
-            found[name] = value if type(value) is float else numbers.number(owner, key, value)
+            found[name] = value if type(value) is float else numbers.number(owner, name, value, key)
     return found
 
 
@@ -59,8 +59,8 @@ class Numbers:
     last bit; a learning rate that a scheduler moves leaves the others as they are.
     """
 
-    def __init__(self, owner: str, rule: Rule) -> None:
-        self.owner, self.rule = owner, rule
+    def __init__(self, owner: str, rule: Rule, keys: Mapping[str, str]) -> None:
+        self.owner, self.rule, self.keys = owner, rule, keys
         self.asks = {c: self._below(c) for c in rule.columns}
         self.found: dict[str, tuple[Any, Any]] = {}
         self.checked: dict[str, float] = {}
@@ -79,7 +79,7 @@ class Numbers:
         """The columns of iteration k, from 1."""
         if known != self.checked:
             for name, value in known.items():
-                numbers.number(self.owner, name, value)
+                numbers.number(self.owner, name, value, self.keys[name])
             self.checked = dict(known)
         return tuple(self._column(c, k, known) for c in self.rule.columns)
 

@@ -12,15 +12,15 @@ import torch
 from .. import transforms
 from ..errors import short, unknown
 from ..method import Method
+from ..preconditioner import Pointwise
 from ..rule import Rule
 from ..transform import transform
 from . import fused, groups, stepping
 from .stepping import Part
 
-SHAPING = dict(weight_decay=0.0, decoupled=False, centralize=False, centralize_on="gradient")
-FLAGS = dict(maximize=False, foreach=None, fused=None, capturable=False, differentiable=False)
+SHAPING = dict(decoupled=False, centralize=False, centralize_on="gradient")
 OPTIONS = dict(over="all", state_dtype=None)
-CALLING = ("foreach", "fused", "capturable", "differentiable")
+CALLING = dict(maximize=False, foreach=None, fused=None, capturable=False, differentiable=False)
 OVER = ("all", "group", "tensor")
 CENTRALIZED = {False: None, True: 2, "conv": 4}
 """From how many dimensions on a tensor's gradient is centralised."""
@@ -41,6 +41,36 @@ def shaped(rule: Rule, climbs: bool, decay: str, least: int | None, on_step: boo
     if decay:
         rule = rule.then(transforms.decoupled) if decay == "decoupled" else rule.after(transforms.l2)
     return rule.after(ascent) if climbs else rule
+
+
+def _signature(offered: Mapping[str, Any], order: Sequence[str]) -> Signature:
+    """Arguments by position in their order, then all others by name."""
+    by_place = [Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=offered[n]) for n in order]
+    by_name = [Parameter(n, Parameter.KEYWORD_ONLY, default=v) for n, v in offered.items() if n not in order]
+    return Signature([Parameter("params", Parameter.POSITIONAL_OR_KEYWORD), *by_place, *by_name])
+
+
+def _opening(cls: type) -> Callable:
+    signature = cls.__signature__  # type: ignore[attr-defined]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        if strange := [n for n in options if n not in signature.parameters]:
+            raise TypeError(f"{cls.__name__}: {unknown('option', strange[0], list(signature.parameters)[1:])}")
+        try:
+            given = signature.bind(*args, **options)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}: {error}") from None
+        given.apply_defaults()
+        told = dict(given.arguments)
+        params, over, state_dtype = told.pop("params"), told.pop("over"), told.pop("state_dtype")
+        supplied = {n: told.pop(n) for n in ("preconditioner", "index") if n in told}
+        functions = {n: told.pop(n) for n, v in given.arguments.items() if callable(v) and n in told}
+        self._open(params, cls.base(**supplied), told, functions, over, state_dtype)
+
+    __init__.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *signature.parameters.values()]
+    )
+    return __init__
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -90,6 +120,7 @@ class Optimizer(torch.optim.Optimizer):
     """
 
     renamed: ClassVar[Mapping[str, str]] = {}
+    flags: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(
         self,
@@ -113,30 +144,66 @@ class Optimizer(torch.optim.Optimizer):
             raise TypeError(f"Optimizer: method = {short(method)}; give one, as in Optimizer(params, ml.rsgdm(lr=0.1))")
         if method.search not in (None, method.base.default_search(dict(method.bound))):
             raise TypeError(f"Optimizer: {method} searches along each step; batches have no such line. Give lr instead")
+        if "weight_decay" in method.bound_rule.hyper and weight_decay:
+            raise TypeError(f"Optimizer: {method.name} has a weight_decay of its own; bind that: {method.name}(weight_decay=...)")
         rule = method.bound_rule
-        told = groups.defaults(rule, groups.keys(groups.told(rule), self.renamed))
-        own = dict(weight_decay=weight_decay) if "weight_decay" not in rule.hyper else {}
-        given = dict(
-            decoupled=decoupled, centralize=centralize, centralize_on=centralize_on,
-            maximize=maximize, foreach=foreach, fused=fused, capturable=capturable, differentiable=differentiable,
-        )  # fmt: skip
-        self._open(params, rule, {**told, **own, **given}, over, state_dtype)
+        shaping = dict(decoupled=decoupled, centralize=centralize, centralize_on=centralize_on)
+        calling = dict(
+            maximize=maximize, foreach=foreach, fused=fused, capturable=capturable, differentiable=differentiable
+        )
+        told = dict(weight_decay=weight_decay) | groups.defaults(rule, groups.keys(groups.told(rule), {}))
+        self._open(params, method, {**told, **shaping, **calling}, {}, over, state_dtype)
 
-    def _open(self, params: Any, rule: Rule, defaults: dict[str, Any], over: str, state_dtype: Any) -> None:
-        """Begin, with what groups say by default."""
+    def _open(
+        self, params: Any, method: Method, defaults: dict[str, Any], functions: dict[str, Callable],
+        over: str, state_dtype: torch.dtype | None,
+    ) -> None:  # fmt: skip
+        """Begin, with what groups say by default, and functions that stand for some of their numbers."""
         name = type(self).__name__
         if over not in OVER:
             raise ValueError(f"{name}: over = {short(over)}; it must be 'all', 'group' or 'tensor'")
         if state_dtype is not None and not (isinstance(state_dtype, torch.dtype) and state_dtype.is_floating_point):
             raise TypeError(f"{name}: state_dtype = {short(state_dtype)}; give a floating type, such as torch.float32")
-        self.rule, self.over, self.state_dtype = rule, over, state_dtype
+        for key, value in defaults.items():
+            if isinstance(value, torch.Tensor) and value.numel() != 1:
+                raise ValueError(f"Tensor {key} must be 1-element")
+        self.method, self.functions, self.over, self.state_dtype = method, functions, over, state_dtype
         self._found: dict[Any, Any] = {}
         self._again: stepping.Again | None = None
         super().__init__(params, defaults)
 
+    def __init_subclass__(
+        cls,
+        rule: Rule,
+        order: str = "",
+        renamed: Mapping[str, str] | None = None,
+        presets: Mapping[str, Any] | None = None,
+        flags: Mapping[str, Any] | None = None,
+        without: str = "",
+        **more: Any,
+    ) -> None:
+        """A class of its own for a rule.
+
+        `order` names the arguments that torch takes by position, `renamed` hyperparameters that it calls otherwise;
+        `presets` are other defaults, `flags` arguments by which `choose` tells which rule a group follows, and
+        `without` hyperparameters that are not offered.
+        """
+        super().__init_subclass__(**more)
+        cls.base, cls.renamed, cls.flags = rule, renamed or {}, flags or {}
+        told = groups.defaults(rule, groups.keys(groups.told(rule), cls.renamed))
+        own = {n: v for n, v in told.items() if n not in without.split()}
+        supplied = dict(preconditioner=None, index=None) if rule.inputs else {}
+        offered = {**own, **({} if "weight_decay" in own else {"weight_decay": 0.0}), **cls.flags, **supplied}
+        offered |= {**SHAPING, **OPTIONS, **CALLING} | dict(presets or {})
+        if "weight_decay" in own:
+            del offered["decoupled"]  # it decays in its own way
+        cls.__signature__ = _signature(offered, order.split() or list(own))
+        cls.__init__ = _opening(cls)  # type: ignore[method-assign]
+        cls.__doc__ = cls.__doc__ or rule.doc
+
     def choose(self, group: Mapping[str, Any]) -> Rule:
         """The rule of a group, before decay and centralisation."""
-        return self.rule
+        return self.method.bound_rule
 
     # -------------------------------------------------------------- torch's contract
 
@@ -170,7 +237,7 @@ class Optimizer(torch.optim.Optimizer):
                 raise RuntimeError(f"{name}: `fused=True` requires all the params to be floating point Tensors")
 
     def __getstate__(self) -> dict[str, Any]:
-        mine = {n: v for n, v in self.__dict__.items() if n in ("rule", "over", "state_dtype", "functions")}
+        mine = {n: v for n, v in self.__dict__.items() if n in ("method", "functions", "over", "state_dtype")}
         return {**super().__getstate__(), **mine}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -240,16 +307,21 @@ class Optimizer(torch.optim.Optimizer):
 
     def _rule(self, index: int, group: Mapping[str, Any]) -> tuple[Rule, dict[str, str], groups.Numbers]:
         """A group's rule, the keys of its hyperparameters, and its numbers."""
-        rule = self.choose(group)
+        base = self.choose(group)
         decays = any(g.get("weight_decay") for g in self.param_groups) if self.over == "all" else group.get("weight_decay")
-        decay = "" if not decays or "weight_decay" in rule.hyper else "decoupled" if group["decoupled"] else "l2"
+        decay = "" if not decays or "weight_decay" in base.hyper else "decoupled" if group.get("decoupled") else "l2"
         options = group["maximize"], decay, CENTRALIZED[group["centralize"]], group["centralize_on"] == "step"
-        found = self._found.get((index, rule, options))
+        found = self._found.get((index, base, options))
         if found is None:
-            complete = shaped(rule, *options)
-            keys = groups.keys(groups.told(complete), self.renamed)
-            found = complete, keys, groups.Numbers(type(self).__name__, complete)
-            self._found[index, rule, options] = found
+            keys = groups.keys(groups.told(base), self.renamed)
+            functions = {n: self.functions[key] for n, key in keys.items() if key in self.functions}
+            rule = shaped(base.having(**functions) if functions else base, *options)
+            by = self.method.preconditioner
+            if isinstance(by, Pointwise):
+                rule = rule.preconditioned(by, self.method.index)
+            keys = groups.keys(groups.told(rule), self.renamed)
+            found = rule, keys, groups.Numbers(type(self).__name__, rule, keys)
+            self._found[index, base, options] = found
         return found
 
     def _parts(self) -> Iterator[Part]:

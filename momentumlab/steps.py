@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from textwrap import indent
 
+from .declare import GRADIENT
 from .trace import COMPARISON, LOGIC, MEANS, SUM, Tape, begun
 
 COLUMNS = ("size", "row", "span", "slices", "ndim", "counter")
@@ -118,16 +119,16 @@ class Plan:
         return [(spread[n], n) for n in self.means if n in below]
 
 
-def plan(rule, first: bool = False) -> Plan:
-    """One step of a rule; or, `first`, the start of those slots that start as the gradient that it sees."""
+def plan(rule, what: str = "step") -> Plan:
+    """One step of a rule; "start", what starts as the gradient that it sees; or "seen", that gradient."""
     tape, (x, g, *rest), row = begun(rule)
-    if first:
-        seen = rule.seen(x, g, row).name
-        puts = {n: seen for n in rule.slots if not isinstance(rule.slots[n], float) and rule.slots[n].name == "GRADIENT"}
-    else:
+    if what == "step":
         moved = rule.advance(x, g, rest, row)
         results = zip((rule.point, *rule.slots), moved, strict=True)
         puts = {n: value.name for n, value in results if value.name != f"e_{n}"}
+    else:
+        names = ["g"] if what == "seen" else [n for n, start in rule.slots.items() if start is GRADIENT]
+        puts = dict.fromkeys(names, rule.seen(x, g, row).name)
     return Plan(tape, rule.vectors, puts, rule.columns)
 
 

@@ -103,7 +103,7 @@ def _driver(kind: StepType) -> Callable:
 
 
 @cache
-def step(rule, real: str, first: bool = False) -> tuple[Step, steps.Plan]:
+def step(rule, real: str, what: str = "step") -> tuple[Step, steps.Plan]:
     """The step of a rule, or what starts its memory, compiled; and its plan."""
-    plan = steps.plan(rule, first)
+    plan = steps.plan(rule, what)
     return Step(steps.kernel(plan), real), plan

@@ -73,7 +73,7 @@ class Adam(
     Optimizer,
     rule=rules.adam,
     order="lr betas eps weight_decay amsgrad",
-    flags=dict(amsgrad=False),
+    flags=dict(amsgrad=False, decoupled_weight_decay=False),
     without="eps_root",
 ):
     """Kingma & Ba (2015), Reddi et al. (2018): `adam`, or `amsgrad`."""
@@ -93,7 +93,9 @@ class AdamW(
     """Loshchilov & Hutter (2019) as torch has it: `adam`, or `amsgrad`, beside decoupled decay."""
 
 
-class RAdam(Optimizer, rule=rules.radam, order="lr betas eps weight_decay"):
+class RAdam(
+    Optimizer, rule=rules.radam, order="lr betas eps weight_decay", flags=dict(decoupled_weight_decay=False)
+):
     """Liu et al. (2020): `radam`."""
 
 

@@ -81,17 +81,17 @@ class Work:
 
     def __init__(
         self, rule: Rule, arrays: Sequence[Sequence[torch.Tensor]], rows: Sequence[int], spans: Sequence[int],
-        counters: Sequence[torch.Tensor], first: bool = False,
+        counters: Sequence[torch.Tensor], what: str = "step",
     ) -> None:  # fmt: skip
         from ..compiled.steps import step
 
-        self.real, wide = REALS[arrays[0][0].dtype]
-        self.compiled, self.plan = step(rule, self.real, first)
+        self.real = REALS[arrays[0][0].dtype][0]
+        self.compiled, self.plan = step(rule, self.real, what)
         items = [
             [
-                a[0].numel() * wide, row, span,
+                a[0].numel() * REALS[a[0].dtype][1], row, span,
                 a[0].shape[0] if self.plan.means and a[0].numel() and a[0].dim() else 1, a[0].dim(),
-                0 if first else counter.data_ptr(), *[t.data_ptr() for t in a],
+                0 if what != "step" else counter.data_ptr(), *[t.data_ptr() for t in a],
             ]
             for a, row, span, counter in zip(arrays, rows, spans, counters, strict=True)
         ]  # fmt: skip

@@ -15,7 +15,7 @@ from ..method import Method
 from ..preconditioner import Pointwise
 from ..rule import Rule
 from ..transform import transform
-from . import fused, groups, stepping
+from . import curvature, fused, groups, stepping
 from .stepping import Part
 
 SHAPING = dict(decoupled=False, centralize=False, centralize_on="gradient")
@@ -167,9 +167,15 @@ class Optimizer(torch.optim.Optimizer):
         for key, value in defaults.items():
             if isinstance(value, torch.Tensor) and value.numel() != 1:
                 raise ValueError(f"Tensor {key} must be 1-element")
+        by = method.preconditioner
+        if method.takes_hessian or method.foreign:
+            kinds = "bfgs(), dfp(), sr1(), lbfgs(), diagonal(), quasi_cauchy(), bb1(), bb2() or identity()"
+            raise TypeError(f"{name}: preconditioner = {short(by)} needs what torch does not give a step; take {kinds}")
         self.method, self.functions, self.over, self.state_dtype = method, functions, over, state_dtype
         self._found: dict[Any, Any] = {}
         self._again: stepping.Again | None = None
+        self.param_groups: list[dict[str, Any]] = []
+        self._check({**defaults, "params": []})
         super().__init__(params, defaults)
 
     def __init_subclass__(
@@ -232,9 +238,6 @@ class Optimizer(torch.optim.Optimizer):
         known = groups.known(name, group, keys)
         if not group["capturable"] and not group["differentiable"]:
             numbers.row(1, groups.floats(known))
-        for p in group["params"]:
-            if group["fused"] and not (torch.is_floating_point(p) or torch.is_complex(p)):
-                raise RuntimeError(f"{name}: `fused=True` requires all the params to be floating point Tensors")
 
     def __getstate__(self) -> dict[str, Any]:
         mine = {n: v for n, v in self.__dict__.items() if n in ("method", "functions", "over", "state_dtype")}
@@ -274,23 +277,64 @@ class Optimizer(torch.optim.Optimizer):
         -------
         loss or None
         """
+        if torch.compiler.is_compiling():
+            return self._beside_a_graph(closure)
+        return self._take(closure, compiled=False)
+
+    @torch._disable_dynamo  # torch's own way to leave a graph
+    def _beside_a_graph(self, closure: Callable[[], Any] | None) -> Any:
+        """A step within torch.compile: a compiled graph of its own, which takes its numbers as tensors."""
+        return self._take(closure, compiled=True)
+
+    def _take(self, closure: Callable[[], Any] | None, compiled: bool) -> Any:
         before = torch.is_grad_enabled()
         try:
             torch.set_grad_enabled(self.defaults["differentiable"])
-            loss = None
-            if closure is not None:
-                with torch.enable_grad():
-                    loss = closure()
+            loss = self._evaluate(closure) if closure is not None else None
             self._accelerator_graph_capture_health_check()
-            if self._again is None or not self._again.step(self):
-                self._step()
+            if compiled or self._again is None or not self._again.step(self):
+                self._step(compiled)
         finally:
             torch.set_grad_enabled(before)
         return loss
 
-    def _step(self) -> None:
+    def _evaluate(self, closure: Callable[[], Any]) -> Any:
+        """The loss and its gradients; where the rule learns from differences of gradients, first where it was before.
+
+        Both gradients of a pair are then of the same mini-batch, under the same random numbers.
+        """
+        if self.method.preconditioner is not None and (here := self._step_back()):
+            devices = {p.device.index for p, _ in here if p.is_cuda}
+            with torch.random.fork_rng(devices), torch.enable_grad():
+                closure()
+            parts = list(self._parts())
+            curvature.remember(self.method.stored, parts, stepping.spans(parts, self.over))
+            for p, values in here:
+                p.copy_(values)
+        with torch.enable_grad():
+            return closure()
+
+    def _step_back(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return parameters to where they were before their last step; where each is."""
+        here = []
+        for index, group in enumerate(self.param_groups):
+            rule = self._rule(index, group)[0]
+            for p in group["params"]:
+                if p in self.state and int(self.state[p]["step"]) > 0:
+                    here.append((p, p.detach().clone()))
+                    curvature.step_back(rule, p, self.state[p])
+        return here
+
+    def _step(self, compiled: bool) -> None:
         parts = list(self._parts())
+        if compiled:
+            for part in parts:
+                part.caller = "compiled"
         stepping.start([part for part in parts if len(part.state) <= len(part.rule.slots)], self.over)
+        if stored := self.method.stored:
+            for rule in dict.fromkeys(part.rule for part in parts):
+                of_rule = [part for part in parts if part.rule is rule]
+                curvature.supply(rule, stored, self.method.index, of_rule, stepping.spans(of_rule, self.over))
         stepping.move(parts, self.over)
         stepping.count(parts)
         self._again = stepping.Again(self, parts) if stepping.Again.may(parts) else None
@@ -309,7 +353,8 @@ class Optimizer(torch.optim.Optimizer):
         """A group's rule, the keys of its hyperparameters, and its numbers."""
         base = self.choose(group)
         decays = any(g.get("weight_decay") for g in self.param_groups) if self.over == "all" else group.get("weight_decay")
-        decay = "" if not decays or "weight_decay" in base.hyper else "decoupled" if group.get("decoupled") else "l2"
+        beside = group.get("decoupled") or group.get("decoupled_weight_decay")  # torch's name in Adam and RAdam
+        decay = "" if not decays or "weight_decay" in base.hyper else "decoupled" if beside else "l2"
         options = group["maximize"], decay, CENTRALIZED[group["centralize"]], group["centralize_on"] == "step"
         found = self._found.get((index, base, options))
         if found is None:
@@ -325,6 +370,7 @@ class Optimizer(torch.optim.Optimizer):
         return found
 
     def _parts(self) -> Iterator[Part]:
+        """The parameters that have gradients."""
         for index, group in enumerate(self.param_groups):
             rule, keys, numbers = self._rule(index, group)
             tensors = group["capturable"] or group["differentiable"]
@@ -359,6 +405,9 @@ class Optimizer(torch.optim.Optimizer):
             return "fused"
         if group["fused"] and p.device.type == "cuda":
             return "compiled"
+        if group["fused"] and p.device.type != "cpu":
+            needs = "`fused=True` requires all the params to be floating point Tensors of supported devices"
+            raise RuntimeError(f"{type(self).__name__}: {needs}: ['cpu', 'cuda'] but {p.dtype} and {p.device.type}")
         if group["foreach"] or (free and p.device.type in ("cuda", "xpu")):
             return "lists"
         return "one"

@@ -5,7 +5,8 @@ What a rule sums over whole vectors is summed over spans: all tensors, those of 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ import torch
 from ..declare import GRADIENT, POINT
 from ..rule import Rule
 from ..steps import Plan, plan
-from . import fused, written
+from . import curvature, fused, written
 
 planned = cache(plan)
 
@@ -21,11 +22,16 @@ planned = cache(plan)
 class Part:
     """One tensor in one step: its memory, where it belongs, the numbers of the step, and who steps it."""
 
-    __slots__ = ("caller", "g", "group", "numbers", "p", "rule", "state", "wide")
+    __slots__ = ("caller", "g", "group", "numbers", "p", "products", "rule", "state", "wide")
 
     def __init__(self, p, g, state, group, rule, numbers, caller, wide) -> None:
         self.p, self.g, self.state, self.group = p, g, state, group
         self.rule, self.numbers, self.caller, self.wide = rule, numbers, caller, wide
+        self.products: dict[str, torch.Tensor] = dict.fromkeys(rule.inputs, p)  # before there are any
+
+    def memory(self) -> list[torch.Tensor]:
+        """Its products and slots."""
+        return [*(self.products[n] for n in self.rule.inputs), *(self.state[n] for n in self.rule.slots)]
 
 
 def start(parts: Sequence[Part], over: str) -> None:
@@ -38,19 +44,23 @@ def start(parts: Sequence[Part], over: str) -> None:
             part.state[name] = there.clone() if value is POINT else torch.full_like(there, 0.0 if value is GRADIENT else value)
     seeing = [part for part in parts if GRADIENT in part.rule.slots.values()]
     if seeing:
-        move(seeing, over, first=True)
+        move(seeing, over, what="start")
 
 
-def move(parts: Sequence[Part], over: str, first: bool = False) -> None:
-    """One step; or, `first`, only the gradients that memory starts with."""
+def move(parts: Sequence[Part], over: str, what: str = "step") -> None:
+    """One step; or, for "start", only the gradients that memory starts with."""
     batches: defaultdict[Any, list[Part]] = defaultdict(list)
     for part in parts:
+        averages = planned(part.rule, what).means
+        if averages and part.p.is_complex():
+            raise TypeError(f"{part.rule.name}: slices of complex tensors are not averaged; leave centralize out")
+        if averages and part.caller == "fused" and not fused.outermost(part.p):
+            part.caller = "one"
         batches[part.rule, part.caller].append(part)
-    if any(planned(rule, first).sums for rule, _ in batches):
+    if any(planned(rule, what).sums for rule, _ in batches):
         batches = _joined(batches, over)
     for (rule, caller), batch in batches.items():
-        spans = _spans(batch, over)
-        CALLERS[caller](rule, batch, spans, first)
+        CALLERS[caller](rule, batch, spans(batch, over), what)
     if moved := [part.p for part in parts if part.caller == "fused"]:
         torch.autograd.graph.increment_version(moved)  # which writing by address does not
 
@@ -67,7 +77,7 @@ def _joined(batches: dict[Any, list[Part]], over: str) -> dict[Any, list[Part]]:
     return {(rule, "one"): [p for (r, _), batch in batches.items() if r is rule for p in batch] for rule in rules}
 
 
-def _spans(batch: Sequence[Part], over: str) -> list[int]:
+def spans(batch: Sequence[Part], over: str) -> list[int]:
     if over == "all":
         return [0] * len(batch)
     return list(range(len(batch))) if over == "tensor" else [part.group for part in batch]
@@ -82,53 +92,45 @@ def count(parts: Iterable[Part]) -> None:
 # ------------------------------------------------------------------ who steps
 
 
-def by_compiled_code(rule: Rule, batch: Sequence[Part], spans: Sequence[int], first: bool) -> None:
+def by_compiled_code(rule: Rule, batch: Sequence[Part], spans: Sequence[int], what: str) -> None:
     for real in {fused.REALS[part.p.dtype][0]: None for part in batch}:
         members = [i for i, part in enumerate(batch) if fused.REALS[part.p.dtype][0] == real]
         parts, lie = [batch[i] for i in members], [_where_they_lie(rule, batch[i]) for i in members]
-        work, numbers = prepared(rule, parts, lie, [spans[i] for i in members], first)
+        work, numbers = prepared(rule, parts, lie, [spans[i] for i in members], what)
         work.run(numbers)
 
 
 def prepared(
-    rule: Rule, parts: Sequence[Part], arrays: Sequence[Any], spans: Sequence[int], first: bool = False
+    rule: Rule, parts: Sequence[Part], arrays: Sequence[Any], spans: Sequence[int], what: str = "step"
 ) -> tuple[fused.Work, list[Any]]:
     """The work of compiled code, which does not keep the arrays alive, and its table of numbers."""
     rows: dict[Any, int] = {}
     row = [rows.setdefault((part.group, part.numbers), len(rows)) for part in parts]
     counters = [part.state["step"] for part in parts]
-    return fused.Work(rule, arrays, row, spans, counters, first), [numbers for _, numbers in rows]
+    return fused.Work(rule, arrays, row, spans, counters, what), [numbers for _, numbers in rows]
 
 
 def _where_they_lie(rule: Rule, part: Part) -> list[torch.Tensor]:
     p, state = part.p, part.state
-    found = [p, fused.like(part.g, p)]
-    for name in (*rule.inputs, *rule.slots):
-        slot = state[name]
-        if slot.stride() != p.stride() or slot.dtype != p.dtype:
-            slot = state[name] = fused.like(slot, p)
-        found.append(slot)
-    return found
+    for name in rule.slots:
+        if state[name].stride() != p.stride() or state[name].dtype != p.dtype:
+            state[name] = fused.like(state[name], p)
+    return [p, fused.like(part.g, p), *part.memory()]
 
 
 def _seen(rule: Rule, p: Plan, part: Part) -> list[torch.Tensor]:
     """The arrays of a plan, in the type of the memory, complex numbers as pairs."""
-    found = [part.p, part.g, *(part.state[n] for n in (*rule.inputs, *rule.slots))]
+    found = [part.p, part.g, *part.memory()]
     if part.wide is not None:
         found = [t.to(part.wide) for t in found]
     if torch.is_complex(part.p):
-        if p.means:
-            raise TypeError(f"{rule.name}: no centralisation of complex tensors")
         found = [torch.view_as_real(t.resolve_conj()) for t in found]
     return found
 
 
-def one_by_one(rule: Rule, batch: Sequence[Part], spans: Sequence[int], first: bool) -> None:
-    step, p = written.one_by_one(rule, first)
-    by_span: defaultdict[int, list[Part]] = defaultdict(list)
-    for part, span in zip(batch, spans, strict=True):
-        by_span[span].append(part)
-    apart = by_span.values() if p.sums else [[part] for part in batch]
+def one_by_one(rule: Rule, batch: Sequence[Part], spans: Sequence[int], what: str) -> None:
+    step, p = written.one_by_one(rule, what)
+    apart = curvature.by_span(batch, spans) if p.sums else [[part] for part in batch]
     for members in apart:
         arrays = [_seen(rule, p, part) for part in members]
         new = step(arrays, [part.numbers for part in members])
@@ -150,9 +152,9 @@ def _put(p: Plan, part: Part, vectors: Sequence[torch.Tensor], values: Sequence[
             part.state[name].copy_(value)
 
 
-def together(rule: Rule, batch: Sequence[Part], spans: Sequence[int], first: bool) -> None:
+def together(rule: Rule, batch: Sequence[Part], spans: Sequence[int], what: str) -> None:
     tensors = any(isinstance(n, torch.Tensor) for part in batch for n in part.numbers)
-    step, p, most = written.together(rule, not tensors, first)
+    step, p, most = written.together(rule, not tensors, what)
     alike: defaultdict[Any, list[int]] = defaultdict(list)
     for i, part in enumerate(batch):
         numbers = tuple(map(id, part.numbers)) if tensors else part.numbers
@@ -188,20 +190,28 @@ def _chunks(parts: Sequence[Part], members: Sequence[int], most: int) -> list[li
     return chunks
 
 
-def by_torch_compile(rule: Rule, batch: Sequence[Part], spans: Sequence[int], first: bool) -> None:
-    p = written.one_by_one(rule, first)[1]
-    groups = [[i for i, s in enumerate(spans) if s == span] for span in dict.fromkeys(spans)] if p.sums else [range(len(batch))]
-    for members in groups:
-        parts = [batch[i] for i in members]
+def by_torch_compile(rule: Rule, batch: Sequence[Part], spans: Sequence[int], what: str) -> None:
+    p = planned(rule, what)
+    for parts in curvature.by_span(batch, spans) if p.sums else [list(batch)]:
         arrays = [_seen(rule, p, part) for part in parts]
-        numbers = [tuple(n if isinstance(n, torch.Tensor) else torch.tensor(n, dtype=torch.float64) for n in part.numbers) for part in parts]
-        _compiled(rule, first)(arrays, numbers)
+        kind = tuple((t.shape, t.dtype, t.device) for vectors in arrays for t in vectors)
+        _graph(rule, what, kind)(arrays, [_as_tensors(p, part.numbers) for part in parts])
+        if any(part.wide is not None for part in parts):
+            _narrow(p, parts, list(zip(*arrays, strict=True)))
 
 
-@cache
-def _compiled(rule: Rule, first: bool) -> Callable:
-    """The step as one compiled graph, which reads its numbers from tensors and so serves every schedule."""
-    step, p = written.one_by_one(rule, first)
+def _as_tensors(p: Plan, numbers: Iterable[Any]) -> tuple[Any, ...]:
+    """Numbers as tensors, but for those that say which slices are averaged."""
+    plain = {name for _, axis, min_dim in p.means.values() for name in (axis, min_dim)}
+    as_is = lambda column, n: isinstance(n, torch.Tensor) or f"h_{column}" in plain
+    both = zip(p.columns, numbers, strict=True)
+    return tuple(n if as_is(column, n) else torch.tensor(n, dtype=torch.float64) for column, n in both)
+
+
+@lru_cache(maxsize=64)
+def _graph(rule: Rule, what: str, kind: Any) -> Callable:
+    """The step of tensors of these kinds as one graph; numbers are tensors, so that no schedule compiles it again."""
+    step, p = written.one_by_one(rule, what)
     places = [p.vectors.index(n) for n in p.puts]
 
     def run(arrays, numbers):
@@ -209,7 +219,8 @@ def _compiled(rule: Rule, first: bool) -> Callable:
             for place, value in zip(places, values, strict=True):
                 vectors[place].copy_(value)
 
-    return torch.compile(run, dynamic=False)
+    own = FunctionType(run.__code__.replace(co_name=f"step_{rule.name}"), globals(), None, None, run.__closure__)
+    return torch.compile(own, dynamic=False)
 
 
 CALLERS = {"fused": by_compiled_code, "one": one_by_one, "lists": together, "compiled": by_torch_compile}
@@ -224,10 +235,10 @@ class Again:
     def __init__(self, optimizer, parts: Sequence[Part]) -> None:
         rule = parts[0].rule
         arrays = [_where_they_lie(rule, part) for part in parts]
-        self.work, _ = prepared(rule, parts, arrays, _spans(parts, optimizer.over))
+        self.work, _ = prepared(rule, parts, arrays, spans(parts, optimizer.over))
         self.groups = [(optimizer._signature(i, g), len(g["params"])) for i, g in enumerate(optimizer.param_groups)]
         self.members = [next(part for part in parts if part.group == i) for i in dict.fromkeys(p.group for p in parts)]
-        names = ("step", *rule.inputs, *rule.slots)
+        names = ("step", *rule.slots)
         self.held = [
             (part.p, part.p.data_ptr(), part.p.stride(), part.state, [(n, part.state[n]) for n in names]) for part in parts
         ]
@@ -241,7 +252,8 @@ class Again:
         if not parts or parts[0].rule.inputs:
             return False
         first = parts[0]
-        alike = all(q.caller == "fused" and q.rule is first.rule and q.p.dtype is first.p.dtype for q in parts)
+        as_first = lambda q: q.caller == "fused" and q.rule is first.rule and q.p.dtype is first.p.dtype
+        alike = all(as_first(q) and q.g.stride() == q.p.stride() for q in parts)
         rows = {(q.group, q.numbers) for q in parts}
         return alike and not first.p.is_complex() and len(rows) == len({q.group for q in parts})
 

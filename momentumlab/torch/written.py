@@ -25,8 +25,9 @@ def summed(value: torch.Tensor) -> torch.Tensor:
 
 
 def mean(value: torch.Tensor, axis: Any, min_dim: Any) -> Any:
-    """The means of slices, spread over them."""
-    return ops.slice_mean(value, float(axis), float(min_dim))
+    """The means of slices, spread over them; a zero where they are left alone."""
+    found = ops.slice_mean(value, float(axis), float(min_dim))
+    return found if isinstance(found, torch.Tensor) else value.new_zeros(())
 
 
 OPS = {n: getattr(ops, n) for n in CALLED if n != "abs"} | dict(summed=summed, mean=mean, inf=torch.inf, nan=torch.nan)
@@ -72,9 +73,9 @@ def _ordered(p: Plan, values: Sequence[str]) -> list[str]:
 
 
 @cache
-def one_by_one(rule: Rule, first: bool = False) -> tuple[Callable, Plan]:
+def one_by_one(rule: Rule, what: str = "step") -> tuple[Callable, Plan]:
     """A step over tensors in turn, and its plan; it returns what each plan's array becomes."""
-    p = plan(rule, first)
+    p = plan(rule, what)
     each = f"for {_tuple(f'e_{n}' for n in p.vectors)}, {_tuple(f'h_{n}' for n in p.columns)} in zip(tensors, numbers):"
     lines, known = [], []
     for stage in range(len(p.sums) + 1):
@@ -259,12 +260,12 @@ class Writer:
 
 
 @cache
-def together(rule: Rule, fold: bool = True, first: bool = False) -> tuple[Callable, Plan, int]:
+def together(rule: Rule, fold: bool = True, what: str = "step") -> tuple[Callable, Plan, int]:
     """A step on lists, its plan, and how many temporaries of the size of all tensors it holds at once.
 
     ``step(stage, lists, numbers, totals)`` runs one stage; the last writes to the lists.
     """
-    p = plan(rule, first)
+    p = plan(rule, what)
     most, lines, known, totals = 1, [], [], []
     for stage in range(len(p.sums) + 1):
         known += [f"{name} = {_number(p, name, text)}" for name, text in p.numbers(stage)]

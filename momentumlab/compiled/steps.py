@@ -17,8 +17,8 @@ from .. import steps
 from .functions import MATRIX, compile_cached
 
 REALS = {"float32": np.float32, "float64": np.float64}
-plain = njit(error_model="numpy")
-reassociated = njit(error_model="numpy", fastmath={"reassoc"})  # sums in any order, which vectorises them
+plain = njit(error_model="numpy", inline="always")
+reassociated = njit(error_model="numpy", fastmath={"reassoc"}, forceinline=True)  # sums in any order, many at a time
 
 
 class StepType(types.Dummy):

@@ -94,7 +94,7 @@ class AdamW(
 
 
 class RAdam(
-    Optimizer, rule=rules.radam, order="lr betas eps weight_decay", flags=dict(decoupled_weight_decay=False)
+    Optimizer, rule=rules.radam, order="lr betas eps weight_decay decoupled_weight_decay", flags=dict(decoupled_weight_decay=False)
 ):
     """Liu et al. (2020): `radam`."""
 
@@ -182,11 +182,11 @@ class SGDW(Optimizer, rule=rules.sgdw):
     pass
 
 
-class SGDWPaper(Optimizer, rule=rules.sgdw_paper, without="lr"):
+class SGDWPaper(Optimizer, rule=rules.sgdw_paper):
     pass
 
 
-class AdamWPaper(Optimizer, rule=rules.adamw_paper, without="lr"):
+class AdamWPaper(Optimizer, rule=rules.adamw_paper):
     pass
 
 

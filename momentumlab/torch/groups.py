@@ -27,9 +27,11 @@ def told(rule: Rule) -> dict[str, float | None]:
 
 
 def defaults(rule: Rule, keys: Mapping[str, str]) -> dict[str, Any]:
-    """What groups tell of a rule where nothing else is given, under torch's names."""
+    """What groups tell of a rule where nothing else is given, under torch's names; a function's lr is not theirs."""
     found, values = {}, told(rule)
     for name, value in values.items():
+        if name == "lr" and value is None:
+            continue
         found[keys[name]] = tuple(values[n] for n in PAIR) if keys[name] == "betas" else value
     return found
 

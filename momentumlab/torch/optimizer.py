@@ -151,7 +151,11 @@ class Optimizer(torch.optim.Optimizer):
         calling = dict(
             maximize=maximize, foreach=foreach, fused=fused, capturable=capturable, differentiable=differentiable
         )
-        told = dict(weight_decay=weight_decay) | groups.defaults(rule, groups.keys(groups.told(rule), {}))
+        keys = groups.keys(groups.told(rule), {})
+        taken = {"params", "param_names", *SHAPING, *CALLING}
+        if clash := [n for n, key in keys.items() if key in taken or list(keys.values()).count(key) > 1 + (key == "betas")]:
+            raise TypeError(f"Optimizer: {rule.name} has a {clash[0]}, which means something else in a group; rename it")
+        told = dict(weight_decay=weight_decay) | groups.defaults(rule, keys)
         self._open(params, method, {**told, **shaping, **calling}, {}, over, state_dtype)
 
     def _open(
@@ -180,7 +184,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def __init_subclass__(
         cls,
-        rule: Rule,
+        rule: Rule | None = None,
         order: str = "",
         renamed: Mapping[str, str] | None = None,
         presets: Mapping[str, Any] | None = None,
@@ -195,6 +199,8 @@ class Optimizer(torch.optim.Optimizer):
         `without` hyperparameters that are not offered.
         """
         super().__init_subclass__(**more)
+        if rule is None:  # a subclass of someone else's, such as Lightning makes, is what its parent is
+            return
         cls.base, cls.renamed, cls.flags = rule, renamed or {}, flags or {}
         told = groups.defaults(rule, groups.keys(groups.told(rule), cls.renamed))
         own = {n: v for n, v in told.items() if n not in without.split()}
@@ -235,6 +241,12 @@ class Optimizer(torch.optim.Optimizer):
         rule, keys, numbers = self._rule(0, group)
         if wrong := [n for n, key in keys.items() if key != n and n in group]:
             raise TypeError(f"{name}: a group's {wrong[0]} is called {keys[wrong[0]]} here, as in torch.optim")
+        for n, default in groups.told(rule).items():
+            value = group.get(keys[n])
+            if callable(value):
+                raise TypeError(f"{name}: a group's {keys[n]} is a function; give it to the rule, as in {name}(..., {keys[n]}=...)")
+            if value is None and default is not None and keys[n] in group:
+                raise TypeError(f"{name}: {keys[n]} = None; give a number")
         known = groups.known(name, group, keys)
         if not group["capturable"] and not group["differentiable"]:
             numbers.row(1, groups.floats(known))
@@ -254,7 +266,10 @@ class Optimizer(torch.optim.Optimizer):
                 memory["step"] = torch.tensor(float(memory["step"]), dtype=torch.float32)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As torch does, but memory keeps the type that it was saved in."""
+        """As torch does, but memory keeps the type that it was saved in, and must be that of these rules."""
+        for group, of in zip(self.param_groups, state_dict["param_groups"], strict=False):
+            for key in of["params"]:
+                self._check_memory(state_dict["state"].get(key, {}), {**group, **of})
         super().load_state_dict(state_dict)
         saved = chain.from_iterable(g["params"] for g in state_dict["param_groups"])
         here = chain.from_iterable(g["params"] for g in self.param_groups)
@@ -262,6 +277,12 @@ class Optimizer(torch.optim.Optimizer):
             for name, value in state_dict["state"].get(key, {}).items():
                 if isinstance(value, torch.Tensor) and name != "step" and self.state[p][name].dtype != value.dtype:
                     self.state[p][name] = value.to(device=p.device, copy=True)
+
+    def _check_memory(self, memory: Mapping[str, Any], group: Mapping[str, Any]) -> None:
+        rule = self._rule(0, group)[0]
+        if memory and (lacking := [n for n in ("step", *rule.slots) if n not in memory]):
+            name, has = type(self).__name__, ", ".join(map(str, memory))
+            raise ValueError(f"{name}: the state dict has {has} and no {lacking[0]}; it is of another optimizer")
 
     # -------------------------------------------------------------- a step
 

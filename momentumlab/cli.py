@@ -125,8 +125,10 @@ def _parser() -> argparse.ArgumentParser:
         "group",
         nargs="*",
         metavar="GROUP",
-        help="loop, rules, optax, solves, curvature, rates or processes; all of them by default",
+        help="loop, rules, optax, solves, curvature, rates or processes; of the suite torch: fused, small, copying, "
+        + "centralize, memory or cuda; all of them by default",
     )
+    measured.add_argument("--suite", default="core", help="core, or torch: its optimizers (default %(default)s)")
     return parser
 
 
@@ -232,7 +234,7 @@ def _equivalent(arguments: argparse.Namespace) -> int:
 def _bench(arguments: argparse.Namespace) -> int:
     from .bench import bench, table
 
-    rows = _understood(bench, *arguments.group)
+    rows = _understood(bench, *arguments.group, suite=arguments.suite)
     print(json.dumps([row.record() for row in rows], indent=2) if arguments.json else table(rows))
     return 0
 

@@ -15,6 +15,8 @@ from .trace import COMPARISON, LOGIC, MEANS, SUM, Tape, begun
 
 COLUMNS = ("size", "row", "span", "slices", "ndim", "counter")
 """What is known of each piece of work, before the addresses of its arrays; a counter is an address too, or 0."""
+WITHIN, PLACE = "for j in range(last - first):", "i = uint64(first + j)"
+"""A loop over a slice; compilers vectorise it where they know that an index is not negative."""
 TRUTHS = {*COMPARISON.values(), *LOGIC.values()}
 
 
@@ -186,8 +188,8 @@ def _loop(p: Plan, name: str, values: list[str], writes: list[str], puts: list[s
         value, _, min_dim = p.means[means]
         inner, mean_reads, mean_numbers = p.lines([value])
         arguments = [*(f"a_{n}" for n in mean_reads), *(f"w_{n}" for n in mean_numbers), "first", "last"]
-        loop = [*_narrowed(p, mean_numbers), "total = 0.0", "for i in range(first, last):"]
-        loop += [*_in([*_elements(p, mean_reads, inner), f"total += float64({value})"]), "return total"]
+        loop = [*_narrowed(p, mean_numbers), "total = 0.0", WITHIN]
+        loop += [*_in([PLACE, *_elements(p, mean_reads, inner), f"total += float64({value})"]), "return total"]
         texts.append(_function(f"{name}{means}", True, arguments, loop))
         least = f"w_{min_dim}" if min_dim in (f"h_{n}" for n in p.columns) else min_dim
         before += [f"w_{spread} = 0.0", f"if ndim >= {least}:"]
@@ -200,7 +202,7 @@ def _loop(p: Plan, name: str, values: list[str], writes: list[str], puts: list[s
     loop = [*_narrowed(p, [n for n in numbers if n not in spreads]), *(f"{n} = w_{n}" for n in returns)]
     body = _in([*_elements(p, read, lines), *puts])
     if slices:
-        each = ["first, last = s * length, (s + 1) * length", *before, "for i in range(first, last):", *body]
+        each = ["first, last = s * length, (s + 1) * length", *before, WITHIN, f"    {PLACE}", *body]
         loop += [f"length = a_{arrays[0]}.size // slices", "for s in range(slices):", *_in(each)]
     else:
         loop += [f"for i in range(a_{arrays[0]}.size):", *body]

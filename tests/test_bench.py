@@ -9,6 +9,7 @@ from momentumlab import Problem, minimize, problem, rules
 from momentumlab.bench import GROUPS, Row, bench, table
 from momentumlab.bench.curvature import FUNCTIONS, PRECONDITIONERS, bowl_fg
 from momentumlab.bench.loops import METHOD, NEVER, TOL, compile_c, every_method, run_c, run_ours
+from momentumlab.bench.rows import pairs
 from momentumlab.bench.solves import IN_JAX, cases, loosest, of_scipy, whole_solves
 from momentumlab.bench.solves import TOL as REACHED
 from momentumlab.cli import main
@@ -36,6 +37,14 @@ def test_groups_are_chosen_by_name(monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[2].startswith("| rules")
     assert main(["bench", "rule"]) == 2
     assert capsys.readouterr().err.startswith("momentumlab: there is no group 'rule'; did you mean 'rules'?")
+
+
+def test_a_suite_is_chosen_by_name(monkeypatch, capsys):
+    monkeypatch.setattr("momentumlab.bench.installed", lambda *peers: False)
+    assert main(["bench", "--suite", "torch"]) == 2
+    assert capsys.readouterr().err == "momentumlab: the suite torch needs PyTorch: pip install 'momentumlab[torch]'\n"
+    assert main(["bench", "--suite", "tensors"]) == 2
+    assert capsys.readouterr().err.startswith("momentumlab: there is no suite 'tensors'. There are core, torch")
 
 
 # ------------------------------------------------------------------ an iteration
@@ -115,3 +124,87 @@ def test_the_bowl_that_is_measured_is_a_quadratic():
     assert r.success
     assert p.grad(np.ones(50)) == pytest.approx(1 + 99 * np.arange(50) / 50)
     assert p.fun(np.ones(50)) == pytest.approx(np.sum(p.grad(np.ones(50))) / 2)
+
+
+# ------------------------------------------------------------------ the suite torch
+
+
+@pytest.fixture
+def suite(monkeypatch):
+    """Its module, measuring as little as it can."""
+    pytest.importorskip("torch")
+    from momentumlab.bench import torch as suite
+
+    monkeypatch.setattr(
+        suite, "pairs", lambda what, peer, *both, **more: pairs(what, peer, *both, **more | {"repeats": 1})
+    )
+    return suite
+
+
+SHAPES = [(4, 3), (4,)]
+
+
+def test_the_model_is_a_resnet18(suite):
+    sizes = [int(np.prod(shape)) for shape in suite.resnet18()]
+    assert len(sizes) == 62
+    assert sum(sizes) == 11_181_642
+
+
+def test_threads_are_as_before(suite):
+    before = suite.torch.get_num_threads()
+    with suite.threads(before + 1):
+        assert suite.torch.get_num_threads() == before + 1
+    assert suite.torch.get_num_threads() == before
+
+
+def test_torchs_rules_have_rows_for_each_number_of_threads(suite):
+    rows = [*suite.against_fused(SHAPES), *suite.small_models(times=1), *suite.centralized(SHAPES)]
+    assert len({row.what for row in rows}) == len(rows) == len(suite.THREADS) * (2 * len(suite.RULES) + 2)
+    assert all(row.ratio > 0 and row.target in (1.0, 1.3) for row in rows)
+    assert rows[0].what == "SGD with momentum, ResNet-18, a step, 1 thread"
+    assert rows[0].peer == "torch.optim.SGD, fused=True"
+
+
+def test_every_class_has_rows_and_stays_finite(suite):
+    kept = []
+    for label, optimizer in suite.every_optimizer(lambda: suite.parameters(SHAPES)):
+        for _ in range(20):
+            optimizer.step()
+        kept += [p.isfinite().all() for p in optimizer.param_groups[0]["params"]]
+        assert label.partition(" by ")[0] == type(optimizer).__name__
+    assert all(kept)
+    classes = {row.what.partition(",")[0].partition(" by ")[0] for row in suite.against_copying(SHAPES)}
+    assert classes == {*suite.ours.__all__} - {"Optimizer"}
+
+
+def test_what_a_step_must_read_and_write(suite):
+    adam = suite.ours.Adam(suite.parameters(SHAPES))
+    assert suite.numbers(adam) == (4 + 3) * 16  # x, g, m and s; x, m and s
+    assert suite.numbers(suite.ours.GradientDescent(suite.parameters(SHAPES))) == (2 + 1) * 16
+
+
+def test_the_most_that_a_step_holds(suite):
+    x = suite.parameters([(1000, 100)])
+    memory = 4 * 100_000
+    assert memory <= suite.peak(suite.torch.optim.SGD(x, momentum=0.9, foreach=True)) < 1.01 * memory
+    assert [row.unit for row in suite.peaks(SHAPES)] == ["MB", "MB"]
+
+
+def test_without_a_device_there_are_no_rows_of_one(suite, monkeypatch):
+    monkeypatch.setattr(suite.torch.cuda, "is_available", lambda: False)
+    assert bench("cuda", suite="torch") == []
+
+
+def test_rows_of_a_device(suite, monkeypatch):
+    """With the CPU in its place, from which it differs by nothing."""
+    from momentumlab.bench import cuda
+
+    monkeypatch.setattr(cuda, "pairs", suite.pairs)
+    monkeypatch.setattr(cuda, "LARGE", SHAPES)
+    present = dict(is_available=lambda: True, get_device_name=lambda: "no device", synchronize=lambda: None)
+    for name, value in present.items():
+        monkeypatch.setattr(cuda.torch.cuda, name, value)
+    rows = list(cuda.on_cuda(SHAPES, lambda shapes, device: suite.parameters(shapes), suite.numbers))
+    assert [row.target for row in rows] == [1.05, 1.05, 1.176, 1.176, 1e-6, 1e-6]
+    assert [row.ours for row in rows[4:]] == [0.0, 0.0]
+    assert "≤ 1e-06 | reached |" in table(rows)

@@ -24,6 +24,7 @@ ROOMS = {
     "preconditioners": {"curvature", "errors", "hyper", "ops", "preconditioner"},
     "method": {"hyper", "loops", "preconditioner", "searches"},
     "declare": {"errors", "hyper", "preconditioner", "trace"},
+    "steps": {"declare", "trace"},
     "rule": {
         *("declare", "errors", "hyper", "loops", "method"),
         *("preconditioner", "preconditioners", "searches", "trace", "transform"),
@@ -39,7 +40,11 @@ ROOMS = {
     "profiles": {"errors", "hyper"},
     "numpy_loop": {"method", "objective", "ops", "result", "searches"},
     "minimize": {"errors", "method", "numpy_loop", "objective", "ops", "problems", "result", "rule", "rules"},
-    "compiled": {"curvature", "hyper", "loops", "method", "objective", "result", "searches"},
+    "compiled": {"curvature", "hyper", "loops", "method", "objective", "result", "searches", "steps"},
+    "torch": {
+        *("curvature", "declare", "errors", "hyper", "method", "ops", "preconditioner"),
+        *("rule", "rules", "steps", "transform", "transforms"),
+    },
     "explain": {"errors", "hyper", "loops", "method", "minimize", "rule"},
     "plots": {"problems", "profiles", "result"},
     "compare": {"errors", "method", "minimize", "problems", "profiles", "result", "rule"},
@@ -47,7 +52,10 @@ ROOMS = {
         *("compare", "errors", "hyper", "method", "minimize", "preconditioners", "problems", "profiles", "result"),
         *("rule", "rules", "transforms"),
     },
-    "bench": {"compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "rates", "result", "rules"},
+    "bench": {
+        *("compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "rates", "result", "rules"),
+        "torch",
+    },
     "cli": {
         *("compare", "explain", "files", "load", "method", "minimize", "preconditioners", "problems"),
         *("result", "rule", "rules", "searches"),
@@ -59,6 +67,7 @@ DEFERRED = {
     ("rule", "load"),
     ("minimize", "compiled"),
     ("objective", "compiled"),
+    ("torch", "compiled"),
     ("problems", "compiled"),
     ("result", "plots"),
     ("compare", "plots"),
@@ -68,7 +77,14 @@ DEFERRED = {
     ("cli", "bench"),
     ("cli", "rates"),
 }
-HEAVY = {"numba": {"compiled"}, "matplotlib": {"plots"}, "sympy": set(), "torch": set(), "scipy": set(), "jax": set()}
+HEAVY = {
+    "numba": {"compiled"},
+    "matplotlib": {"plots"},
+    "sympy": set(),
+    "torch": {"torch", "bench"},
+    "scipy": set(),
+    "jax": set(),
+}
 HEAVY |= {"cvxpy": set(), "PEPit": set()}
 
 

@@ -47,7 +47,7 @@ def table(rows: list[Row]) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    show = seconds if row.unit == "s" else lambda value: f"{value:.0f} {row.unit}"
+    show = seconds if row.unit == "s" else lambda value: f"{value:.0f} {row.unit}" if row.unit else f"{value:.2g}"
     alone = row.theirs is None or row.ratio is None
     return [
         row.what,

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, float32, float64, int64, njit, types, void
+from numba import carray, float64, int64, njit, types, void
 from numba.extending import NativeValue, intrinsic, models, overload, register_model, typeof_impl, unbox
 
 from .. import steps
@@ -74,7 +74,7 @@ def total(sums, span, i):
 @njit
 def count(counter):
     if counter:
-        carray(pointer(counter), (1,), np.float32)[0] += np.float32(1.0)
+        carray(pointer(counter), (1,), np.float32)[0] += np.float32(1.0)  # type: ignore[call-arg]
 
 
 def _step(*args):
@@ -85,8 +85,8 @@ def _step(*args):
 def _written(program, stage, worker, begin, end, work, numbers, sums):
     text, real = StepType.texts[program.digest]
     scope = dict(
-        plain=plain, summing=reassociated if real == "float32" else plain, pointer=pointer, carray=carray, total=total, count=count,
-        real=REALS[real], float64=np.float64, sqrt=np.sqrt, inf=np.inf, nan=np.nan,
+        plain=plain, summing=reassociated if real == "float32" else plain, pointer=pointer, carray=carray,
+        total=total, count=count, real=REALS[real], float64=np.float64, uint64=np.uint64, sqrt=np.sqrt, inf=np.inf, nan=np.nan,
     )  # fmt: skip
     exec(text, scope)  # noqa: S102 - text written by `steps`
     return scope["step"]

@@ -1,7 +1,7 @@
 """Every rule as a torch optimizer."""
 
 from .classes import *
-from .optimizer import Optimizer
 from .classes import __all__ as _classes
+from .optimizer import Optimizer
 
 __all__ = ["Optimizer", *_classes]

@@ -94,7 +94,10 @@ class AdamW(
 
 
 class RAdam(
-    Optimizer, rule=rules.radam, order="lr betas eps weight_decay decoupled_weight_decay", flags=dict(decoupled_weight_decay=False)
+    Optimizer,
+    rule=rules.radam,
+    order="lr betas eps weight_decay decoupled_weight_decay",
+    flags=dict(decoupled_weight_decay=False),
 ):
     """Liu et al. (2020): `radam`."""
 
@@ -158,15 +161,15 @@ class RSGDM(Optimizer, rule=rules.rsgdm):
     pass
 
 
-class Newton(Optimizer, rule=rules.newton):
+class Newton(Optimizer, rule=rules.newton, presets=dict(preconditioner="lbfgs")):
     pass
 
 
-class PMG(Optimizer, rule=rules.pmg):
+class PMG(Optimizer, rule=rules.pmg, presets=dict(preconditioner="quasi_cauchy")):
     pass
 
 
-class PMGOutside(Optimizer, rule=rules.pmg_outside):
+class PMGOutside(Optimizer, rule=rules.pmg_outside, presets=dict(preconditioner="quasi_cauchy")):
     pass
 
 
@@ -191,8 +194,33 @@ class AdamWPaper(Optimizer, rule=rules.adamw_paper):
 
 
 __all__ = [
-    "SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "RAdam",
-    "GradientDescent", "HeavyBall", "HeavyBallEMA", "HeavyBallEMACorrected", "Nesterov", "NesterovConvex", "NesterovFISTA",
-    "NesterovSGD", "QHM", "TripleMomentum", "PID", "PIDEMA", "PIDOutside", "RSGDM", "Newton", "PMG", "PMGOutside",
-    "AdamEpsInside", "AMSGradPaper", "SGDW", "SGDWPaper", "AdamWPaper",
+    "PID",
+    "PIDEMA",
+    "PMG",
+    "QHM",
+    "RSGDM",
+    "SGD",
+    "SGDW",
+    "AMSGradPaper",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamEpsInside",
+    "AdamW",
+    "AdamWPaper",
+    "GradientDescent",
+    "HeavyBall",
+    "HeavyBallEMA",
+    "HeavyBallEMACorrected",
+    "Nesterov",
+    "NesterovConvex",
+    "NesterovFISTA",
+    "NesterovSGD",
+    "Newton",
+    "PIDOutside",
+    "PMGOutside",
+    "RAdam",
+    "RMSprop",
+    "SGDWPaper",
+    "TripleMomentum",
 ]  # fmt: skip

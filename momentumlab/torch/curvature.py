@@ -18,7 +18,7 @@ from ..preconditioner import Stored
 from ..rule import Rule
 from . import fused, written
 
-ROWS, NUMBERS, LAST, POINT = "B_rows", "B_numbers", "B_last", "B_point"
+ROWS, NUMBERS, LAST, POINT = KEPT = ("B_rows", "B_numbers", "B_last", "B_point")
 """What is kept with the memory of the first parameter of a span; and, with each one's, where it was."""
 
 

@@ -1,4 +1,4 @@
-"""Steps of dense tensors on the CPU by compiled code, which reads and writes them where they lie, on several threads."""
+"""Steps of dense tensors on the CPU by compiled code, which reads and writes them where they lie, on threads."""
 
 import os
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ import torch
 
 from ..rule import Rule
 from ..steps import COLUMNS
+from .written import TYPES
 
 REALS = {
     **{torch.float32: ("float32", 1), torch.float64: ("float64", 1)},
     **{torch.complex64: ("float32", 2), torch.complex128: ("float64", 2)},
 }
 """What an element is to compiled code: the type of its real numbers, and how many they are."""
-TYPES = (torch.Tensor, torch.nn.Parameter)
 GRADIENT = len(COLUMNS) + 1  # the column of its address
 SMALL = 1 << 16  # elements below which one thread is quicker than two
 _pool: ThreadPoolExecutor | None = None
@@ -37,7 +37,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def fits(p: torch.Tensor) -> bool:
-    """Whether compiled code can take a tensor: real or complex numbers in single or double precision, dense, on the CPU."""
+    """Whether compiled code can take a tensor: dense, on the CPU, in single or double precision."""
     return p.dtype in REALS and p.device.type == "cpu" and type(p) in TYPES and p.layout is torch.strided and dense(p)
 
 
@@ -98,7 +98,9 @@ class Work:
         total = sum(item[0] for item in items)
         self.threads = torch.get_num_threads()
         workers = self.threads if total >= SMALL else 1
-        self.work, self.of, self.bounds = _shared(items, total, workers, np.dtype(self.real).itemsize)
+        self.work, self.of, self.bounds = _shared(
+            items, total, workers, np.dtype(self.real).itemsize, bool(self.plan.means)
+        )
         self.sums = np.zeros((workers, max(spans) + 1, sum(map(len, self.plan.sums))))
         self.gradients = np.array([item[GRADIENT] for item in items])
         self.offsets = self.work[:, GRADIENT] - self.gradients[self.of]
@@ -131,7 +133,7 @@ class Work:
 
 
 def _shared(
-    items: list[list[int]], total: int, workers: int, itemsize: int
+    items: list[list[int]], total: int, workers: int, itemsize: int, sliced: bool
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[int, int]]]:
     """Pieces of work in equal shares, cut between elements or slices; of which item each is; and the shares' bounds."""
     pieces: list[list[int]] = []
@@ -140,13 +142,15 @@ def _shared(
     done, share = 0, -(-total // workers)
     for i, item in enumerate(items):
         size, row, span, slices, ndim, counter, *addresses = item
-        unit, start = max(1, size // slices if slices > 1 else 1), 0
+        unit, start = max(1, size // slices if sliced else 1), 0
         while start < size or not size:
             left, last = size - start, len(ends) == workers - 1
             take = left if last else min(left, max((len(ends) + 1) * share - done, 0) // unit * unit)
             if take or not size:
                 places = [a + start * itemsize for a in addresses]
-                pieces.append([take, row, span, take // unit if slices > 1 else 1, ndim, 0 if start else counter, *places])
+                pieces.append(
+                    [take, row, span, take // unit if sliced and take else 1, ndim, 0 if start else counter, *places]
+                )
                 of.append(i)
                 start, done = start + take, done + take
             if start < size:

@@ -21,7 +21,7 @@ def keys(names: Iterable[str], renamed: Mapping[str, str]) -> dict[str, str]:
 
 
 def told(rule: Rule) -> dict[str, float | None]:
-    """The hyperparameters that a group tells, with their defaults: numbers; and None for those that follow from others."""
+    """The hyperparameters that a group tells, with defaults: numbers, or None where they follow from others."""
     constant = {n: v for n, v in rule.hyper.items() if rule.kinds[n] == "constant"}
     return {n: None if callable(v) else v for n, v in constant.items()}
 
@@ -38,7 +38,7 @@ def defaults(rule: Rule, keys: Mapping[str, str]) -> dict[str, Any]:
 
 def known(owner: str, group: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Any]:
     """The hyperparameters that a group tells: numbers in their ranges, or tensors of one element as they are."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, key in keys.items():
         value = group.get(key)
         if key == "betas" and value is not None:
@@ -47,7 +47,9 @@ def known(owner: str, group: Mapping[str, Any], keys: Mapping[str, str]) -> dict
             value = value[PAIR.index(name)]
         if isinstance(value, torch.Tensor):
             if value.numel() != 1:
-                raise ValueError(f"{owner}: {key} is a tensor of {value.numel()} elements; give a number or one element")
+                raise ValueError(
+                    f"{owner}: {key} is a tensor of {value.numel()} elements; give a number or one element"
+                )
             found[name] = value.squeeze() if value.dim() else value
         elif value is not None:
             found[name] = value if type(value) is float else numbers.number(owner, name, value, key)

@@ -1,6 +1,5 @@
 """Any rule as a `torch.optim.Optimizer`: torch's contract, and not one line of a rule's arithmetic."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from inspect import Parameter, Signature
@@ -11,6 +10,7 @@ import torch
 
 from .. import transforms
 from ..errors import short, unknown
+from ..hyper import range_of, shown
 from ..method import Method
 from ..preconditioner import Pointwise
 from ..rule import Rule
@@ -20,7 +20,10 @@ from .stepping import Part
 
 SHAPING = dict(decoupled=False, centralize=False, centralize_on="gradient")
 OPTIONS = dict(over="all", state_dtype=None)
+LEARNING = dict(preconditioner=None, index=None, same_batch=True)
 CALLING = dict(maximize=False, foreach=None, fused=None, capturable=False, differentiable=False)
+SHARED = dict(weight_decay=0.0) | SHAPING | OPTIONS | CALLING
+"""What every class takes, with its defaults."""
 OVER = ("all", "group", "tensor")
 CENTRALIZED = {False: None, True: 2, "conv": 4}
 """From how many dimensions on a tensor's gradient is centralised."""
@@ -34,7 +37,7 @@ def ascent(x, g):
 
 @lru_cache(maxsize=256)
 def shaped(rule: Rule, climbs: bool, decay: str, least: int | None, on_step: bool) -> Rule:
-    """A rule with what torch's optimizers do to the gradient, first to last: sign, decay, centralisation; and after it."""
+    """A rule with what stands before it, first to last sign, decay and centralisation; and with what stands after it."""
     if least is not None:
         name = transforms.centralize_step if on_step else transforms.centralize
         rule = (rule.then if on_step else rule.after)(name).having(min_dim=least)
@@ -50,10 +53,24 @@ def _signature(offered: Mapping[str, Any], order: Sequence[str]) -> Signature:
     return Signature([Parameter("params", Parameter.POSITIONAL_OR_KEYWORD), *by_place, *by_name])
 
 
-def _opening(cls: type) -> Callable:
-    signature = cls.__signature__  # type: ignore[attr-defined]
+def _described(cls: Any, offered: Mapping[str, Any]) -> str:
+    """A class's page: its paragraph, and its arguments with their defaults and ranges."""
+    named = {key: n for n, key in groups.keys(groups.told(cls.base), cls.renamed).items()}
+    lines = [cls.__doc__ or cls.base.doc, "", "Parameters", "----------", "params : as torch takes them"]
+    for key, value in offered.items():
+        if key in named and key != "betas":
+            follows = f"{shown(cls.base.hyper[named[key]])} where none is given"
+            lines.append(f"{key} : {follows if value is None else shown(value)}, in {range_of(named[key])}")
+        elif key not in {*SHAPING, *OPTIONS, *CALLING, "weight_decay"} or SHARED.get(key, value) != value:
+            lines.append(f"{key} : {value}")
+    common = [key for key, value in SHARED.items() if key in offered and key not in named and offered[key] == value]
+    return "\n".join([*lines, f"{', '.join(common)} :", "    As in `momentumlab.torch.Optimizer`."])
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+
+def _opening(cls: Any) -> Callable:
+    signature = cls.__signature__
+
+    def opening(self, *args: Any, **options: Any) -> None:
         if strange := [n for n in options if n not in signature.parameters]:
             raise TypeError(f"{cls.__name__}: {unknown('option', strange[0], list(signature.parameters)[1:])}")
         try:
@@ -64,13 +81,14 @@ def _opening(cls: type) -> Callable:
         told = dict(given.arguments)
         params, over, state_dtype = told.pop("params"), told.pop("over"), told.pop("state_dtype")
         supplied = {n: told.pop(n) for n in ("preconditioner", "index") if n in told}
+        same_batch = told.pop("same_batch", True)
         functions = {n: told.pop(n) for n, v in given.arguments.items() if callable(v) and n in told}
-        self._open(params, cls.base(**supplied), told, functions, over, state_dtype)
+        self._open(params, cls.base(**supplied), told, functions, over, state_dtype, same_batch)
 
-    __init__.__signature__ = signature.replace(  # type: ignore[attr-defined]
+    opening.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[Parameter("self", Parameter.POSITIONAL_OR_KEYWORD), *signature.parameters.values()]
     )
-    return __init__
+    return opening
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -95,6 +113,9 @@ class Optimizer(torch.optim.Optimizer):
         What norms and other sums that a rule measures, and curvature, are taken over.
     state_dtype : torch.dtype, optional
         The type in which a step is computed and its memory kept, such as torch.float32 for parameters in bfloat16.
+    same_batch : bool
+        Where the method has a preconditioner and `step` a closure: evaluate it at the last point first, so that the two
+        gradients of a pair are of one mini-batch. This is a second evaluation in every step.
     maximize, foreach, fused, capturable, differentiable : bool
         As in torch.optim. Where neither `foreach` nor `fused` is given, dense tensors on the CPU in single or double
         precision are stepped by compiled code, tensors on accelerators by multi-tensor operators, others one by one.
@@ -119,6 +140,8 @@ class Optimizer(torch.optim.Optimizer):
     tensor([0.8000, 0.8000])
     """
 
+    base: ClassVar[Rule]
+    __signature__: ClassVar[Signature]
     renamed: ClassVar[Mapping[str, str]] = {}
     flags: ClassVar[Mapping[str, Any]] = {}
 
@@ -133,6 +156,7 @@ class Optimizer(torch.optim.Optimizer):
         centralize_on: str = "gradient",
         over: str = "all",
         state_dtype: torch.dtype | None = None,
+        same_batch: bool = True,
         maximize: bool = False,
         foreach: bool | None = None,
         fused: bool | None = None,
@@ -145,7 +169,9 @@ class Optimizer(torch.optim.Optimizer):
         if method.search not in (None, method.base.default_search(dict(method.bound))):
             raise TypeError(f"Optimizer: {method} searches along each step; batches have no such line. Give lr instead")
         if "weight_decay" in method.bound_rule.hyper and weight_decay:
-            raise TypeError(f"Optimizer: {method.name} has a weight_decay of its own; bind that: {method.name}(weight_decay=...)")
+            raise TypeError(
+                f"Optimizer: {method.name} has a weight_decay of its own; bind that: {method.name}(weight_decay=...)"
+            )
         rule = method.bound_rule
         shaping = dict(decoupled=decoupled, centralize=centralize, centralize_on=centralize_on)
         calling = dict(
@@ -153,14 +179,18 @@ class Optimizer(torch.optim.Optimizer):
         )
         keys = groups.keys(groups.told(rule), {})
         taken = {"params", "param_names", *SHAPING, *CALLING}
-        if clash := [n for n, key in keys.items() if key in taken or list(keys.values()).count(key) > 1 + (key == "betas")]:
-            raise TypeError(f"Optimizer: {rule.name} has a {clash[0]}, which means something else in a group; rename it")
+        if clash := [
+            n for n, key in keys.items() if key in taken or list(keys.values()).count(key) > 1 + (key == "betas")
+        ]:
+            raise TypeError(
+                f"Optimizer: {rule.name} has a {clash[0]}, which means something else in a group; rename it"
+            )
         told = dict(weight_decay=weight_decay) | groups.defaults(rule, keys)
-        self._open(params, method, {**told, **shaping, **calling}, {}, over, state_dtype)
+        self._open(params, method, {**told, **shaping, **calling}, {}, over, state_dtype, same_batch)
 
     def _open(
         self, params: Any, method: Method, defaults: dict[str, Any], functions: dict[str, Callable],
-        over: str, state_dtype: torch.dtype | None,
+        over: str, state_dtype: torch.dtype | None, same_batch: bool,
     ) -> None:  # fmt: skip
         """Begin, with what groups say by default, and functions that stand for some of their numbers."""
         name = type(self).__name__
@@ -175,9 +205,9 @@ class Optimizer(torch.optim.Optimizer):
         if method.takes_hessian or method.foreign:
             kinds = "bfgs(), dfp(), sr1(), lbfgs(), diagonal(), quasi_cauchy(), bb1(), bb2() or identity()"
             raise TypeError(f"{name}: preconditioner = {short(by)} needs what torch does not give a step; take {kinds}")
-        self.method, self.functions, self.over, self.state_dtype = method, functions, over, state_dtype
-        self._found: dict[Any, Any] = {}
-        self._again: stepping.Again | None = None
+        self.method, self.functions = method, functions
+        self.over, self.state_dtype, self.same_batch = over, state_dtype, same_batch
+        self._forget()
         self.param_groups: list[dict[str, Any]] = []
         self._check({**defaults, "params": []})
         super().__init__(params, defaults)
@@ -204,14 +234,15 @@ class Optimizer(torch.optim.Optimizer):
         cls.base, cls.renamed, cls.flags = rule, renamed or {}, flags or {}
         told = groups.defaults(rule, groups.keys(groups.told(rule), cls.renamed))
         own = {n: v for n, v in told.items() if n not in without.split()}
-        supplied = dict(preconditioner=None, index=None) if rule.inputs else {}
-        offered = {**own, **({} if "weight_decay" in own else {"weight_decay": 0.0}), **cls.flags, **supplied}
+        decay = {} if "weight_decay" in own else {"weight_decay": 0.0}
+        offered = {**own, **decay, **cls.flags, **(LEARNING if rule.inputs else {})}
         offered |= {**SHAPING, **OPTIONS, **CALLING} | dict(presets or {})
         if "weight_decay" in own:
             del offered["decoupled"]  # it decays in its own way
         cls.__signature__ = _signature(offered, order.split() or list(own))
-        cls.__init__ = _opening(cls)  # type: ignore[method-assign]
-        cls.__doc__ = cls.__doc__ or rule.doc
+        if "__init__" not in vars(cls):
+            cls.__init__ = _opening(cls)  # type: ignore[method-assign]
+        cls.__doc__ = _described(cls, offered)
 
     def choose(self, group: Mapping[str, Any]) -> Rule:
         """The rule of a group, before decay and centralisation."""
@@ -226,6 +257,12 @@ class Optimizer(torch.optim.Optimizer):
         except Exception:
             del self.param_groups[-1]
             raise
+
+    def _forget(self) -> None:
+        """Nothing is known of rules, numbers and addresses."""
+        self._rules: dict[Any, tuple[Rule, dict[str, str]]] = {}
+        self._numbers: dict[Any, groups.Numbers] = {}
+        self._again: stepping.Again | None = None
 
     def _check(self, group: Mapping[str, Any]) -> None:
         name = type(self).__name__
@@ -244,7 +281,9 @@ class Optimizer(torch.optim.Optimizer):
         for n, default in groups.told(rule).items():
             value = group.get(keys[n])
             if callable(value):
-                raise TypeError(f"{name}: a group's {keys[n]} is a function; give it to the rule, as in {name}(..., {keys[n]}=...)")
+                raise TypeError(
+                    f"{name}: a group's {keys[n]} is a function; give it to the rule, as in {name}(..., {keys[n]}=...)"
+                )
             if value is None and default is not None and keys[n] in group:
                 raise TypeError(f"{name}: {keys[n]} = None; give a number")
         known = groups.known(name, group, keys)
@@ -252,37 +291,48 @@ class Optimizer(torch.optim.Optimizer):
             numbers.row(1, groups.floats(known))
 
     def __getstate__(self) -> dict[str, Any]:
-        mine = {n: v for n, v in self.__dict__.items() if n in ("method", "functions", "over", "state_dtype")}
+        mine = {
+            n: v for n, v in self.__dict__.items() if n in ("method", "functions", "over", "state_dtype", "same_batch")
+        }
         return {**super().__getstate__(), **mine}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._found, self._again = {}, None
+        self._forget()
         for group in self.param_groups:
             for name, value in self.defaults.items():
                 group.setdefault(name, value)
-        for p, memory in self.state.items():
+        for memory in self.state.values():
             if "step" in memory and not isinstance(memory["step"], torch.Tensor):
                 memory["step"] = torch.tensor(float(memory["step"]), dtype=torch.float32)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As torch does, but memory keeps the type that it was saved in, and must be that of these rules."""
-        for group, of in zip(self.param_groups, state_dict["param_groups"], strict=False):
-            for key in of["params"]:
-                self._check_memory(state_dict["state"].get(key, {}), {**group, **of})
-        super().load_state_dict(state_dict)
-        saved = chain.from_iterable(g["params"] for g in state_dict["param_groups"])
-        here = chain.from_iterable(g["params"] for g in self.param_groups)
-        for key, p in zip(saved, here, strict=True):
-            for name, value in state_dict["state"].get(key, {}).items():
-                if isinstance(value, torch.Tensor) and name != "step" and self.state[p][name].dtype != value.dtype:
-                    self.state[p][name] = value.to(device=p.device, copy=True)
+        """As torch does, but memory has the type of `state_dtype`, and must be that of these rules."""
+        loaded: dict[str, Any] = {}
 
-    def _check_memory(self, memory: Mapping[str, Any], group: Mapping[str, Any]) -> None:
-        rule = self._rule(0, group)[0]
-        if memory and (lacking := [n for n in ("step", *rule.slots) if n not in memory]):
-            name, has = type(self).__name__, ", ".join(map(str, memory))
-            raise ValueError(f"{name}: the state dict has {has} and no {lacking[0]}; it is of another optimizer")
+        def look(_: Any, found: dict[str, Any]) -> None:
+            loaded.update(found)
+            for group, of in zip(self.param_groups, found["param_groups"], strict=False):
+                slots = ("step", *self._rule(0, {**group, **of})[0].slots)
+                for memory in (found["state"].get(key, {}) for key in of["params"]):
+                    if memory and (lacking := [n for n in slots if n not in memory]):
+                        has = f"the state dict has {', '.join(map(str, memory))} and no {lacking[0]}"
+                        raise ValueError(f"{type(self).__name__}: {has}; it is of another optimizer")
+
+        capture = self.register_load_state_dict_pre_hook(look)  # after those of others
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            capture.remove()
+        saved = chain.from_iterable(group["params"] for group in loaded["param_groups"])
+        here = ((p, group) for group in self.param_groups for p in group["params"])
+        for key, (p, group) in zip(saved, here, strict=True):
+            for name, value in loaded["state"].get(key, {}).items():
+                if name in curvature.KEPT:
+                    self.state[p][name] = value.to(device=p.device, copy=True)
+                elif self.state_dtype is not None and name in self._rule(0, group)[0].slots:
+                    kind = self.state_dtype.to_complex() if p.is_complex() else self.state_dtype
+                    self.state[p][name] = value.to(device=p.device, dtype=kind, copy=True)
 
     # -------------------------------------------------------------- a step
 
@@ -324,7 +374,7 @@ class Optimizer(torch.optim.Optimizer):
 
         Both gradients of a pair are then of the same mini-batch, under the same random numbers.
         """
-        if self.method.preconditioner is not None and (here := self._step_back()):
+        if self.method.preconditioner is not None and self.same_batch and (here := self._step_back()):
             devices = {p.device.index for p, _ in here if p.is_cuda}
             with torch.random.fork_rng(devices), torch.enable_grad():
                 closure()
@@ -351,7 +401,7 @@ class Optimizer(torch.optim.Optimizer):
         if compiled:
             for part in parts:
                 part.caller = "compiled"
-        stepping.start([part for part in parts if len(part.state) <= len(part.rule.slots)], self.over)
+        stepping.start(parts, self.over)
         if stored := self.method.stored:
             for rule in dict.fromkeys(part.rule for part in parts):
                 of_rule = [part for part in parts if part.rule is rule]
@@ -360,11 +410,11 @@ class Optimizer(torch.optim.Optimizer):
         stepping.count(parts)
         self._again = stepping.Again(self, parts) if stepping.Again.may(parts) else None
 
-    def _signature(self, index: int, group: Mapping[str, Any]) -> tuple[Any, ...]:
+    def signature(self, index: int, group: Mapping[str, Any]) -> tuple[Any, ...]:
         """What decides a group's rule, and who steps it."""
         return self._rule(index, group)[0], *(group[n] for n in CALLING)
 
-    def _numbers(self, index: int, k: int) -> tuple[float, ...]:
+    def numbers(self, index: int, k: int) -> tuple[float, ...]:
         """The numbers of a group at iteration k."""
         group = self.param_groups[index]
         _, keys, numbers = self._rule(index, group)
@@ -373,22 +423,24 @@ class Optimizer(torch.optim.Optimizer):
     def _rule(self, index: int, group: Mapping[str, Any]) -> tuple[Rule, dict[str, str], groups.Numbers]:
         """A group's rule, the keys of its hyperparameters, and its numbers."""
         base = self.choose(group)
-        decays = any(g.get("weight_decay") for g in self.param_groups) if self.over == "all" else group.get("weight_decay")
+        decays = (
+            any(g.get("weight_decay") for g in self.param_groups) if self.over == "all" else group.get("weight_decay")
+        )
         beside = group.get("decoupled") or group.get("decoupled_weight_decay")  # torch's name in Adam and RAdam
         decay = "" if not decays or "weight_decay" in base.hyper else "decoupled" if beside else "l2"
         options = group["maximize"], decay, CENTRALIZED[group["centralize"]], group["centralize_on"] == "step"
-        found = self._found.get((index, base, options))
-        if found is None:
+        if (base, options) not in self._rules:
             keys = groups.keys(groups.told(base), self.renamed)
             functions = {n: self.functions[key] for n, key in keys.items() if key in self.functions}
             rule = shaped(base.having(**functions) if functions else base, *options)
             by = self.method.preconditioner
             if isinstance(by, Pointwise):
                 rule = rule.preconditioned(by, self.method.index)
-            keys = groups.keys(groups.told(rule), self.renamed)
-            found = rule, keys, groups.Numbers(type(self).__name__, rule, keys)
-            self._found[index, base, options] = found
-        return found
+            self._rules[base, options] = rule, groups.keys(groups.told(rule), self.renamed)
+        rule, keys = self._rules[base, options]
+        if (index, rule) not in self._numbers:
+            self._numbers[index, rule] = groups.Numbers(type(self).__name__, rule, keys)
+        return rule, keys, self._numbers[index, rule]
 
     def _parts(self) -> Iterator[Part]:
         """The parameters that have gradients."""
@@ -403,7 +455,9 @@ class Optimizer(torch.optim.Optimizer):
                 if g is None:
                     continue
                 if g.is_sparse:
-                    raise RuntimeError(f"{type(self).__name__} does not support sparse gradients; p.grad.to_dense() is dense")
+                    raise RuntimeError(
+                        f"{type(self).__name__} does not support sparse gradients; p.grad.to_dense() is dense"
+                    )
                 state = self.state[p]
                 if "step" not in state:
                     where = p.device if group["capturable"] else None

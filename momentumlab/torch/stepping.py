@@ -6,12 +6,13 @@ What a rule sums over whole vectors is summed over spans: all tensors, those of 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache
+from operator import is_
 from types import FunctionType
 from typing import Any
 
 import torch
 
-from ..declare import GRADIENT, POINT
+from ..declare import GRADIENT, POINT, Start
 from ..rule import Rule
 from ..steps import Plan, plan
 from . import curvature, fused, written
@@ -26,7 +27,8 @@ class Part:
 
     def __init__(self, p, g, state, group, rule, numbers, caller, wide) -> None:
         self.p, self.g, self.state, self.group = p, g, state, group
-        self.rule, self.numbers, self.caller, self.wide = rule, numbers, caller, wide
+        self.rule, self.numbers, self.caller = rule, numbers, caller
+        self.wide = wide.to_complex() if wide is not None and p.is_complex() else wide
         self.products: dict[str, torch.Tensor] = dict.fromkeys(rule.inputs, p)  # before there are any
 
     def memory(self) -> list[torch.Tensor]:
@@ -35,21 +37,23 @@ class Part:
 
 
 def start(parts: Sequence[Part], over: str) -> None:
-    """Give new parameters their memory."""
+    """Give parameters the memory that they lack."""
+    seeing = []
     for part in parts:
-        for name, value in part.rule.slots.items():
-            if name in part.state:
-                continue
-            there = part.p.detach() if part.wide is None else part.p.detach().to(part.wide)
-            part.state[name] = there.clone() if value is POINT else torch.full_like(there, 0.0 if value is GRADIENT else value)
-    seeing = [part for part in parts if GRADIENT in part.rule.slots.values()]
+        lacking = {n: start for n, start in part.rule.slots.items() if n not in part.state}
+        there = part.p.detach() if part.wide is None else part.p.detach().to(part.wide)
+        for name, value in lacking.items():
+            number = 0.0 if isinstance(value, Start) else value
+            part.state[name] = there.clone() if value is POINT else torch.full_like(there, number)
+        if GRADIENT in lacking.values():
+            seeing.append(part)
     if seeing:
         move(seeing, over, what="start")
 
 
 def move(parts: Sequence[Part], over: str, what: str = "step") -> None:
     """One step; or, for "start", only the gradients that memory starts with."""
-    batches: defaultdict[Any, list[Part]] = defaultdict(list)
+    batches: dict[Any, list[Part]] = defaultdict(list)
     for part in parts:
         averages = planned(part.rule, what).means
         if averages and part.p.is_complex():
@@ -123,6 +127,8 @@ def _seen(rule: Rule, p: Plan, part: Part) -> list[torch.Tensor]:
     found = [part.p, part.g, *part.memory()]
     if part.wide is not None:
         found = [t.to(part.wide) for t in found]
+    elif torch.is_grad_enabled():
+        found[0] = part.p.clone()  # which the new point is written over
     if torch.is_complex(part.p):
         found = [torch.view_as_real(t.resolve_conj()) for t in found]
     return found
@@ -175,12 +181,14 @@ def _narrow(p: Plan, parts: Sequence[Part], lists: Sequence[list[torch.Tensor]])
     for name, values in zip(p.vectors, lists, strict=True):
         if name in p.puts:
             for part, value in zip(parts, values, strict=True):
-                (part.p if name == part.rule.point else part.state[name]).copy_(value)
+                target = part.p if name == part.rule.point else part.state[name]
+                target.copy_(torch.view_as_complex(value) if part.p.is_complex() else value)
 
 
 def _chunks(parts: Sequence[Part], members: Sequence[int], most: int) -> list[list[int]]:
     """Tensors in as many shares as a step holds temporaries, so that these take no more memory than one of them all."""
-    share, chunks, held = -(-sum(part.p.numel() for part in parts) // max(most, 1)), [[]], 0
+    share, held = -(-sum(part.p.numel() for part in parts) // max(most, 1)), 0
+    chunks: list[list[int]] = [[]]
     for i, part in zip(members, parts, strict=True):
         if chunks[-1] and held + part.p.numel() > share:
             chunks.append([])
@@ -194,28 +202,31 @@ def by_torch_compile(rule: Rule, batch: Sequence[Part], spans: Sequence[int], wh
     p = planned(rule, what)
     for parts in curvature.by_span(batch, spans) if p.sums else [list(batch)]:
         arrays = [_seen(rule, p, part) for part in parts]
+        rows: dict[Any, int] = {}
+        row = tuple(rows.setdefault((part.group, part.numbers), len(rows)) for part in parts)
         kind = tuple((t.shape, t.dtype, t.device) for vectors in arrays for t in vectors)
-        _graph(rule, what, kind)(arrays, [_as_tensors(p, part.numbers) for part in parts])
+        _graph(rule, what, row, kind)(arrays, [_as_tensors(p, numbers) for _, numbers in rows])
         if any(part.wide is not None for part in parts):
-            _narrow(p, parts, list(zip(*arrays, strict=True)))
+            _narrow(p, parts, [list(column) for column in zip(*arrays, strict=True)])
 
 
-def _as_tensors(p: Plan, numbers: Iterable[Any]) -> tuple[Any, ...]:
+def _as_tensors(p: Plan, numbers: Sequence[Any]) -> tuple[Any, ...]:
     """Numbers as tensors, but for those that say which slices are averaged."""
     plain = {name for _, axis, min_dim in p.means.values() for name in (axis, min_dim)}
-    as_is = lambda column, n: isinstance(n, torch.Tensor) or f"h_{column}" in plain
-    both = zip(p.columns, numbers, strict=True)
-    return tuple(n if as_is(column, n) else torch.tensor(n, dtype=torch.float64) for column, n in both)
+    as_is = [isinstance(n, torch.Tensor) or f"h_{c}" in plain for c, n in zip(p.columns, numbers, strict=True)]
+    floats = [0.0 if keep else n for keep, n in zip(as_is, numbers, strict=True)]
+    made = torch.tensor(floats, dtype=torch.float64).unbind()
+    return tuple(n if keep else m for keep, n, m in zip(as_is, numbers, made, strict=True))
 
 
 @lru_cache(maxsize=64)
-def _graph(rule: Rule, what: str, kind: Any) -> Callable:
+def _graph(rule: Rule, what: str, row: tuple[int, ...], kind: Any) -> Callable:
     """The step of tensors of these kinds as one graph; numbers are tensors, so that no schedule compiles it again."""
     step, p = written.one_by_one(rule, what)
     places = [p.vectors.index(n) for n in p.puts]
 
     def run(arrays, numbers):
-        for vectors, values in zip(arrays, step(arrays, numbers), strict=True):
+        for vectors, values in zip(arrays, step(arrays, [numbers[i] for i in row]), strict=True):
             for place, value in zip(places, values, strict=True):
                 vectors[place].copy_(value)
 
@@ -236,12 +247,22 @@ class Again:
         rule = parts[0].rule
         arrays = [_where_they_lie(rule, part) for part in parts]
         self.work, _ = prepared(rule, parts, arrays, spans(parts, optimizer.over))
-        self.groups = [(optimizer._signature(i, g), len(g["params"])) for i, g in enumerate(optimizer.param_groups)]
-        self.members = [next(part for part in parts if part.group == i) for i in dict.fromkeys(p.group for p in parts)]
-        names = ("step", *rule.slots)
+        self.scheduled, self.over = bool(rule.scheduled), optimizer.over
+        self.groups = [(g, optimizer.signature(i, g), tuple(g["params"])) for i, g in enumerate(optimizer.param_groups)]
+        self.members: defaultdict[int, list[torch.Tensor]] = defaultdict(list)
+        for part in parts:
+            self.members[part.group].append(part.state["step"])
         self.held = [
-            (part.p, part.p.data_ptr(), part.p.stride(), part.state, [(n, part.state[n]) for n in names]) for part in parts
+            (
+                part.p,
+                _lies(part.p),
+                part.p.dtype,
+                part.state,
+                [(n, part.state[n], _lies(part.state[n])) for n in rule.slots],
+            )
+            for part in parts
         ]
+        self.counters = [(part.state, part.state["step"], part.state["step"].data_ptr()) for part in parts]
         taken = {part.p for part in parts}
         self.idle = [p for group in optimizer.param_groups for p in group["params"] if p not in taken]
         self.moved = [part.p for part in parts]
@@ -254,29 +275,59 @@ class Again:
         first = parts[0]
         as_first = lambda q: q.caller == "fused" and q.rule is first.rule and q.p.dtype is first.p.dtype
         alike = all(as_first(q) and q.g.stride() == q.p.stride() for q in parts)
-        rows = {(q.group, q.numbers) for q in parts}
+        rows = {(q.group, q.numbers, q.state["step"].item() if q.rule.scheduled else 0) for q in parts}
         return alike and not first.p.is_complex() and len(rows) == len({q.group for q in parts})
 
     def step(self, optimizer) -> bool:
         """One step, if all is as it was."""
-        state = optimizer.state
-        if self.work.threads != torch.get_num_threads() or any(p.grad is not None for p in self.idle):
+        if not self._groups_hold(optimizer) or any(p.grad is not None for p in self.idle):
             return False
-        for i, (group, (signature, n)) in enumerate(zip(optimizer.param_groups, self.groups, strict=False)):
-            if len(group["params"]) != n or optimizer._signature(i, group) != signature:
+        if (gradients := self._gradients(optimizer.state)) is None:
+            return False
+        numbers = []
+        for index, steps in self.members.items():
+            counts = {step.item() for step in (steps if self.scheduled else steps[:1])}
+            if len(counts) > 1:
                 return False
-        gradients = []
-        for p, address, stride, memory, held in self.held:
-            g = p.grad
-            if g is None or g.layout is not torch.strided or g.stride() != stride or g.dtype is not p.dtype:
-                return False
-            if p.data_ptr() != address or p.stride() != stride or state.get(p) is not memory:
-                return False
-            for name, tensor in held:
-                if memory.get(name) is not tensor:
-                    return False
-            gradients.append(g.data_ptr())
+            numbers.append(optimizer.numbers(index, int(counts.pop()) + 1))
         self.work.point(gradients)
-        self.work.run([optimizer._numbers(part.group, int(part.state["step"].item()) + 1) for part in self.members])
+        self.work.run(numbers)
         torch.autograd.graph.increment_version(self.moved)
         return True
+
+    def _groups_hold(self, optimizer) -> bool:
+        found = optimizer.param_groups
+        if (
+            len(found) != len(self.groups)
+            or self.over != optimizer.over
+            or self.work.threads != torch.get_num_threads()
+        ):
+            return False
+        for i, (group, (before, signature, params)) in enumerate(zip(found, self.groups, strict=True)):
+            now = group["params"]
+            same = group is before and len(now) == len(params) and all(map(is_, now, params))
+            if not same or optimizer.signature(i, group) != signature:
+                return False
+        return True
+
+    def _gradients(self, state: Any) -> list[int] | None:
+        """The addresses of gradients, where every tensor lies where it did."""
+        found = []
+        for p, lies, dtype, memory, held in self.held:
+            g = p.grad
+            if g is None or g.layout is not torch.strided or g.dtype is not dtype or p.dtype is not dtype:
+                return None
+            if _lies(p) != lies or g.stride() != lies[2] or g.is_neg() or state.get(p) is not memory:
+                return None
+            for name, tensor, place in held:
+                if memory.get(name) is not tensor or _lies(tensor) != place:
+                    return None
+            found.append(g.data_ptr())
+        for memory, step, address in self.counters:
+            if memory.get("step") is not step or step.data_ptr() != address:
+                return None
+        return found
+
+
+def _lies(t: torch.Tensor) -> tuple[Any, ...]:
+    return t.data_ptr(), t.shape, t.stride()

@@ -15,6 +15,7 @@ from .. import ops
 from ..rule import Rule
 from ..steps import Plan, plan
 
+TYPES = (torch.Tensor, torch.nn.Parameter)
 CALLED = ("sqrt", "maximum", "minimum", "where", "abs")
 
 
@@ -91,7 +92,7 @@ def one_by_one(rule: Rule, what: str = "step") -> tuple[Callable, Plan]:
 # ------------------------------------------------------------------ all together
 
 
-def _foreach(name: str) -> tuple[Callable, Callable]:
+def _foreach(name: str) -> tuple[Callable, Any]:
     return getattr(torch, f"_foreach_{name}"), getattr(torch, f"_foreach_{name}_", None)
 
 
@@ -148,14 +149,23 @@ def each(function: Callable, *operands: Any) -> list:
     return [function(*z) for z in zip(*(o if isinstance(o, list) else [o] * n for o in operands), strict=True)]
 
 
-LISTS = dict(binary=binary, unary=unary, extreme=extreme, each=each, SQRT=SQRT, ABS=ABS, NEG=NEG)
+def copy(targets: list, sources: list) -> None:
+    if all(type(t) in TYPES for t in targets):
+        torch._foreach_copy_(targets, sources)
+    else:
+        for target, source in zip(targets, sources, strict=True):
+            target.copy_(source)
+
+
+LISTS = dict(copy=copy, binary=binary, unary=unary, extreme=extreme, each=each, SQRT=SQRT, ABS=ABS, NEG=NEG)
 
 
 class Writer:
     """The lines of one loop over coordinates as operators on lists, which reuse what is no longer needed.
 
     A result is written over an operand that nothing reads any more: a temporary, or an array of the rule's that is on
-    its way to its own new value. `fold` reads a ± number·b as one operator, whose products are not rounded by themselves.
+    its way to its own new value. `fold` makes a ± number·b one operator,
+    which does not round the product.
     """
 
     def __init__(self, p: Plan, values: Sequence[str], puts: dict[str, str], fold: bool) -> None:
@@ -164,7 +174,8 @@ class Writer:
         self.uses = Counter(o for n in self.names for o in self._operands(n)) + Counter(values)
         self.place: dict[str, str] = {}  # value -> the variable that holds it
         self.path = {n: {f"e_{n}", *self._above(value)} for n, value in puts.items()}
-        self.temporaries, self.most, self.held = 0, 0, set()
+        self.temporaries, self.most = 0, 0
+        self.held: set[str] = set()
         self.lines: list[str] = []
         self.folded = {n: how for n in self.names if (how := self._folds(n))} if fold else {}
         skipped = {how[2] for how in self.folded.values()}
@@ -221,7 +232,9 @@ class Writer:
                 may = "ab" if operation in "+*" or not self._is_vector(operands[0]) else "a"
                 self._assign(name, f"binary({operation!r}, {shown}, {{into!r}})", operands, may)
             elif operation in ("sqrt", "abs", "negative"):
-                self._assign(name, f"unary({operation[:3].upper().replace('SQR', 'SQRT')}, {shown}, {{into!r}})", operands, "a")
+                self._assign(
+                    name, f"unary({operation[:3].upper().replace('SQR', 'SQRT')}, {shown}, {{into!r}})", operands, "a"
+                )
             elif operation in ("maximum", "minimum"):
                 both = len(vectors) == 2
                 self._assign(name, f"extreme({operation!r}, {shown}, {{into!r}})", operands, "a" if both else "ab")
@@ -247,7 +260,7 @@ class Writer:
                 self.held.discard(self._variable(o))
         if variable[0] == "t":
             self.held.add(variable)
-        self.most = max(self.most, len(self.held) + (0 if into else 0))
+        self.most = max(self.most, len(self.held))
         self.place[name] = variable
         self.lines.append(f"{variable} = {text.format(into=into)}")
         gone = sorted({self._variable(o) for o in set(vectors) if not self.uses[o]} - {variable})
@@ -266,7 +279,8 @@ def together(rule: Rule, fold: bool = True, what: str = "step") -> tuple[Callabl
     ``step(stage, lists, numbers, totals)`` runs one stage; the last writes to the lists.
     """
     p = plan(rule, what)
-    most, lines, known, totals = 1, [], [], []
+    most, lines, known = 1, [], []
+    totals: list[Any] = []
     for stage in range(len(p.sums) + 1):
         known += [f"{name} = {_number(p, name, text)}" for name, text in p.numbers(stage)]
         sums = p.sums[stage] if stage < len(p.sums) else []
@@ -296,6 +310,3 @@ def _puts(w: Writer, puts: dict[str, str]) -> list[str]:
             continue
         lines += [f"copy({n}, {left.pop(n)})" for n in free]
     return lines
-
-
-LISTS["copy"] = torch._foreach_copy_

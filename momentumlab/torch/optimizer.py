@@ -37,7 +37,7 @@ def ascent(x, g):
 
 @lru_cache(maxsize=256)
 def shaped(rule: Rule, climbs: bool, decay: str, least: int | None, on_step: bool) -> Rule:
-    """A rule with what stands before it, first to last sign, decay and centralisation; and with what stands after it."""
+    """A rule with what stands before it (sign, decay, centralisation, in their order), and with what stands after."""
     if least is not None:
         name = transforms.centralize_step if on_step else transforms.centralize
         rule = (rule.then if on_step else rule.after)(name).having(min_dim=least)

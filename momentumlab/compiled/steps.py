@@ -85,8 +85,9 @@ def _step(*args):
 def _written(program, stage, worker, begin, end, work, numbers, sums):
     text, real = StepType.texts[program.digest]
     scope = dict(
-        plain=plain, summing=reassociated if real == "float32" else plain, pointer=pointer,
-        carray=carray, total=total, count=count, real=REALS[real], float64=np.float64, uint64=np.uint64, sqrt=np.sqrt, inf=np.inf, nan=np.nan,
+        plain=plain, summing=reassociated if real == "float32" else plain, real=REALS[real],
+        pointer=pointer, carray=carray, total=total, count=count,
+        float64=np.float64, uint64=np.uint64, sqrt=np.sqrt, inf=np.inf, nan=np.nan,
     )  # fmt: skip
     exec(text, scope)  # noqa: S102 - text written by `steps`
     return scope["step"]

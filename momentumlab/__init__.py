@@ -36,14 +36,14 @@ from .transform import Transform, transform
 from .transforms import *
 
 if TYPE_CHECKING:
-    from . import rates
+    from . import rates, torch
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name == "rates":  # loaded when it is asked for
-        return import_module(".rates", __name__)
+    if name in ("rates", "torch"):  # loaded when they are asked for
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

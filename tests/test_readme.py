@@ -13,7 +13,7 @@ import momentumlab as ml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-RULE, RUN, CURVED, MINE, USE, RATES = re.findall(r"```python\n(.*?)```", README, re.S)
+RULE, RUN, CURVED, MINE, USE, TORCH, RATES = re.findall(r"```python\n(.*?)```", README, re.S)
 SHELL = [line for block in re.findall(r"```sh\n(.*?)```", README, re.S) for line in block.splitlines()]
 
 
@@ -54,6 +54,14 @@ def test_a_rule_of_ones_own_runs(tmp_path):
     out = run(USE, tmp_path)
     assert out.returncode == 0, out.stderr
     assert out.stdout.count("converged") == 4
+
+
+def test_the_optimizers_step(tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "mine.py").write_text(MINE)
+    model = "import torch\nfrom mine import aggregated\nmodel = torch.nn.Linear(3, 2)\nmodel(torch.ones(3)).sum().backward()\n"
+    out = run(model + TORCH.replace(")  #", "); optimizer.step()  #"), tmp_path)
+    assert out.returncode == 0, out.stderr
 
 
 def test_the_rates_are_so(tmp_path):

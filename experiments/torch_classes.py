@@ -1,4 +1,4 @@
-"""The table of docs/torch.md: `python -m experiments.torch_classes` writes it into the page."""
+"""The table of docs/torch.md, and the types of the classes: `python -m experiments.torch_classes` writes both."""
 
 from itertools import product
 from pathlib import Path
@@ -10,6 +10,7 @@ from momentumlab.files import filled, replacing
 from momentumlab.torch.optimizer import CALLING, OPTIONS, SHAPING
 
 PAGE = Path(__file__).parent.parent / "docs" / "torch.md"
+STUB = Path(ours.__file__).parent / "classes.pyi"
 COMMON = {"params": None, "weight_decay": 0.0, **SHAPING, **OPTIONS, **CALLING}
 """What is not said of each class: arguments that all have, where their default is the same."""
 
@@ -49,7 +50,41 @@ def table() -> str:
     return "\n".join(lines)
 
 
+TYPES = dict(
+    betas="tuple[Number, Number]", preconditioner="Any", index="str | None", state_dtype="torch.dtype | None",
+    centralize="bool | str", foreach="bool | None", fused="bool | None",
+)  # fmt: skip
+
+
+def types() -> str:
+    """The signatures of the classes, for type checkers, which cannot read them off the rules."""
+    lines = [
+        "from collections.abc import Callable",
+        "from typing import Any",
+        "",
+        "import torch",
+        "from torch.optim.optimizer import ParamsT",
+        "",
+        "from .optimizer import Optimizer",
+        "",
+        "Number = float | torch.Tensor | Callable[..., Any]",
+    ]
+    for name in ours.__all__[1:]:
+        lines += ["", f"class {name}(Optimizer):", "    def __init__(", "        self,", "        params: ParamsT,"]
+        named = False
+        for p in list(getattr(ours, name).__signature__.parameters.values())[1:]:
+            if p.kind is p.KEYWORD_ONLY and not named:
+                lines.append("        *,")
+                named = True
+            kind = TYPES.get(p.name) or {bool: "bool", str: "str"}.get(type(p.default), "Number")
+            lines.append(f"        {p.name}: {kind}{' | None' * (p.default is None and kind == 'Number')} = ...,")
+        lines.append("    ) -> None: ...")
+    return "\n".join([*lines, "", "__all__ = [", *(f'    "{name}",' for name in ours.__all__[1:]), "]", ""])
+
+
 def main() -> None:
+    with replacing(STUB) as temporary:
+        temporary.write_text(types())
     page = filled(PAGE.read_text(), {"classes": table()})
     with replacing(PAGE) as temporary:
         temporary.write_text(page)

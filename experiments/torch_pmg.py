@@ -39,7 +39,7 @@ def loss_after(make: Callable[[Any], torch.optim.Optimizer], twice: bool, epochs
         return loss
 
     for _ in range(epochs):
-        for batch in torch.randperm(len(x)).split(64):
+        for batch in torch.randperm(len(x)).split(64):  # noqa: B007 - the closure reads it
             if twice:
                 optimizer.step(closure)
             else:

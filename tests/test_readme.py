@@ -59,8 +59,8 @@ def test_a_rule_of_ones_own_runs(tmp_path):
 def test_the_optimizers_step(tmp_path):
     pytest.importorskip("torch")
     (tmp_path / "mine.py").write_text(MINE)
-    model = "import torch\nfrom mine import aggregated\nmodel = torch.nn.Linear(3, 2)\nmodel(torch.ones(3)).sum().backward()\n"
-    out = run(model + TORCH.replace(")  #", "); optimizer.step()  #"), tmp_path)
+    model = "import torch; model = torch.nn.Linear(3, 2); model(torch.ones(3)).sum().backward()"
+    out = run(f"from mine import aggregated; {model}\n" + TORCH.replace(")  #", "); optimizer.step()  #"), tmp_path)
     assert out.returncode == 0, out.stderr
 
 

@@ -28,6 +28,12 @@ def test_its_table_is_what_the_classes_say():
     assert re.search(r"<!-- classes -->\n(.*?)\n<!-- end of classes -->", PAGE, re.S).group(1) == table()
 
 
+def test_types_are_those_of_the_classes():
+    from experiments.torch_classes import STUB, types
+
+    assert STUB.read_text() == types()
+
+
 def test_what_all_classes_have_is_named():
     from experiments.torch_classes import COMMON
 

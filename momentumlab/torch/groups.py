@@ -104,9 +104,9 @@ class Numbers:
             return numbers.row(f"{self.owner}, iteration k = {k}", self.rule.hyper, (c,), known, k)[0]
         return block[i]
 
-    def tensors(self, step: torch.Tensor, known: Mapping[str, Any]) -> tuple[Any, ...]:
+    def tensors(self, k: Any, known: Mapping[str, Any]) -> tuple[Any, ...]:
         """The columns as torch computes them, where the iteration, or a number, is a tensor that must remain one."""
-        told = {**known, "k": step}
+        told = {**known, "k": k}
         try:
             return tuple(numbers.resolve(self.rule.hyper, self.rule.columns, told))
         except (TypeError, ValueError, RuntimeError) as error:

@@ -25,25 +25,24 @@ CALLING = dict(maximize=False, foreach=None, fused=None, capturable=False, diffe
 SHARED = dict(weight_decay=0.0) | SHAPING | OPTIONS | CALLING
 """What every class takes, with its defaults."""
 OVER = ("all", "group", "tensor")
-CENTRALIZED = {False: None, True: 2, "conv": 4}
+CENTRALIZED = {False: 1e9, True: 2.0, "conv": 4.0}
 """From how many dimensions on a tensor's gradient is centralised."""
 
 
 @transform
-def ascent(x, g):
-    """The gradient of −f: steps against it climb f."""
-    return -g
+def signed(x, g, direction=1.0):
+    """The gradient of f, or of −f, steps against which climb f."""
+    return direction * g
 
 
 @lru_cache(maxsize=256)
-def shaped(rule: Rule, climbs: bool, decay: str, least: int | None, on_step: bool) -> Rule:
+def shaped(rule: Rule, climbs: bool, decay: str, centralizes: str) -> Rule:
     """A rule with what stands before it (sign, decay, centralisation, in their order), and with what stands after."""
-    if least is not None:
-        name = transforms.centralize_step if on_step else transforms.centralize
-        rule = (rule.then if on_step else rule.after)(name).having(min_dim=least)
+    if centralizes:
+        rule = rule.then(transforms.centralize_step) if centralizes == "step" else rule.after(transforms.centralize)
     if decay:
         rule = rule.then(transforms.decoupled) if decay == "decoupled" else rule.after(transforms.l2)
-    return rule.after(ascent) if climbs else rule
+    return rule.after(signed) if climbs else rule
 
 
 def _signature(offered: Mapping[str, Any], order: Sequence[str]) -> Signature:
@@ -261,6 +260,7 @@ class Optimizer(torch.optim.Optimizer):
     def _forget(self) -> None:
         """Nothing is known of rules, numbers and addresses."""
         self._rules: dict[Any, tuple[Rule, dict[str, str]]] = {}
+        self._shapes: dict[Rule, tuple[bool, str, str]] = {}
         self._numbers: dict[Any, groups.Numbers] = {}
         self._again: stepping.Again | None = None
 
@@ -286,7 +286,7 @@ class Optimizer(torch.optim.Optimizer):
                 )
             if value is None and default is not None and keys[n] in group:
                 raise TypeError(f"{name}: {keys[n]} = None; give a number")
-        known = groups.known(name, group, keys)
+        known = self._known(group, rule, keys)
         if not group["capturable"] and not group["differentiable"]:
             numbers.row(1, groups.floats(known))
 
@@ -417,18 +417,30 @@ class Optimizer(torch.optim.Optimizer):
     def numbers(self, index: int, k: int) -> tuple[float, ...]:
         """The numbers of a group at iteration k."""
         group = self.param_groups[index]
-        _, keys, numbers = self._rule(index, group)
-        return numbers.row(k, groups.floats(groups.known(type(self).__name__, group, keys)))
+        rule, keys, numbers = self._rule(index, group)
+        return numbers.row(k, groups.floats(self._known(group, rule, keys)))
+
+    def _known(self, group: Mapping[str, Any], rule: Rule, keys: Mapping[str, str]) -> dict[str, Any]:
+        """The hyperparameters that a group tells, those of its options among them."""
+        found = groups.known(type(self).__name__, group, keys)
+        climbs, _, centralizes = self._shapes[rule]
+        if climbs:
+            found["direction"] = -1.0 if group["maximize"] else 1.0
+        if centralizes:
+            found["min_dim"] = CENTRALIZED[group["centralize"]]
+        return found
 
     def _rule(self, index: int, group: Mapping[str, Any]) -> tuple[Rule, dict[str, str], groups.Numbers]:
         """A group's rule, the keys of its hyperparameters, and its numbers."""
         base = self.choose(group)
-        decays = (
-            any(g.get("weight_decay") for g in self.param_groups) if self.over == "all" else group.get("weight_decay")
-        )
+        sharing = self.param_groups if self.over == "all" else [group]  # the same sums, and so the same form
         beside = group.get("decoupled") or group.get("decoupled_weight_decay")  # torch's name in Adam and RAdam
-        decay = "" if not decays or "weight_decay" in base.hyper else "decoupled" if beside else "l2"
-        options = group["maximize"], decay, CENTRALIZED[group["centralize"]], group["centralize_on"] == "step"
+        decays = "weight_decay" not in base.hyper and any(g.get("weight_decay") for g in (group, *sharing))
+        options = (
+            any(g["maximize"] for g in (group, *sharing)),
+            "" if not decays else "decoupled" if beside else "l2",
+            group["centralize_on"] if any(g["centralize"] for g in (group, *sharing)) else "",
+        )
         if (base, options) not in self._rules:
             keys = groups.keys(groups.told(base), self.renamed)
             functions = {n: self.functions[key] for n, key in keys.items() if key in self.functions}
@@ -437,6 +449,7 @@ class Optimizer(torch.optim.Optimizer):
             if isinstance(by, Pointwise):
                 rule = rule.preconditioned(by, self.method.index)
             self._rules[base, options] = rule, groups.keys(groups.told(rule), self.renamed)
+            self._shapes[rule] = options
         rule, keys = self._rules[base, options]
         if (index, rule) not in self._numbers:
             self._numbers[index, rule] = groups.Numbers(type(self).__name__, rule, keys)
@@ -447,7 +460,7 @@ class Optimizer(torch.optim.Optimizer):
         for index, group in enumerate(self.param_groups):
             rule, keys, numbers = self._rule(index, group)
             tensors = group["capturable"] or group["differentiable"]
-            known = groups.known(type(self).__name__, group, keys)
+            known = self._known(group, rule, keys)
             floats = known if tensors else groups.floats(known)
             row = None if rule.scheduled or tensors else numbers.row(1, floats)
             for p in group["params"]:
@@ -465,7 +478,8 @@ class Optimizer(torch.optim.Optimizer):
                 elif state["step"].dtype is not torch.float32:
                     state["step"] = state["step"].float()
                 if tensors:
-                    now = numbers.tensors(state["step"] + 1, known)
+                    step = state["step"]
+                    now = numbers.tensors(step + 1 if step.device.type != "cpu" else int(step.item()) + 1, known)
                 else:
                     now = row or numbers.row(int(state["step"].item()) + 1, floats)
                 yield Part(p, g, state, index, rule, now, self._caller(group, p), self.state_dtype)

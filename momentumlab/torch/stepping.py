@@ -44,7 +44,8 @@ def start(parts: Sequence[Part], over: str) -> None:
         there = part.p.detach() if part.wide is None else part.p.detach().to(part.wide)
         for name, value in lacking.items():
             number = 0.0 if isinstance(value, Start) else value
-            part.state[name] = there.clone() if value is POINT else torch.full_like(there, number)
+            both = complex(number, number) if there.is_complex() else number  # a pair of real numbers
+            part.state[name] = there.clone() if value is POINT else torch.full_like(there, both)
         if GRADIENT in lacking.values():
             seeing.append(part)
     if seeing:

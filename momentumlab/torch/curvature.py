@@ -18,7 +18,7 @@ from ..preconditioner import Stored
 from ..rule import Rule
 from . import fused, written
 
-ROWS, NUMBERS, LAST, POINT = KEPT = ("B_rows", "B_numbers", "B_last", "B_point")
+ROWS, NUMBERS, LAST, SIZE, POINT = KEPT = ("B_rows", "B_numbers", "B_last", "B_size", "B_point")
 """What is kept with the memory of the first parameter of a span; and, with each one's, where it was."""
 
 
@@ -38,10 +38,10 @@ def products(W, at, v, out):
 
 
 def combine(gamma, v, c, W, at, out):
-    weights = np.zeros(len(W))
-    weights[at.astype(int)] = c[: len(at)]
-    mixed = torch.as_tensor(weights, dtype=W.dtype, device=W.device)
-    out.copy_(torch.addmv(v, W.t(), mixed, beta=float(gamma)))
+    total = float(gamma) * v
+    for i, r in enumerate(at.astype(int)):
+        total.add_(W[r], alpha=float(c[i]))
+    out.copy_(total)
 
 
 def blend(a, u, b, v, out):
@@ -82,16 +82,19 @@ class Span:
         self.compiled = dense or (self.device.type == "cpu" and real is torch.float64)
         self.kept = parts[0].state
         n = sum(part.p.numel() for part in parts)
+        sizes = {int(part.state.get(SIZE, n)) for part in parts}
+        if sizes != {n} or (SIZE in self.kept and ROWS not in self.kept):
+            raise ValueError(
+                f"{stored} is kept over {max(sizes)} components, and {n} have gradients now; all its parameters must have "
+                "gradients in every step, or over='tensor' keeps them apart"
+            )
         if ROWS not in self.kept:
             rows, numbers = stored.arrays(n)
             self.kept[ROWS] = torch.from_numpy(rows).to(self.device, self.dtype)
             self.kept[NUMBERS] = torch.from_numpy(numbers)
             self.kept[LAST] = self.seen()
-        if self.kept[ROWS].shape[1] != n:
-            raise ValueError(
-                f"{stored} was kept over {self.kept[ROWS].shape[1]} components, and {n} have gradients now; all its "
-                "parameters must have gradients in every step, or over='tensor' keeps them apart"
-            )
+            for part in parts:
+                part.state[SIZE] = torch.tensor(n)
         self.kept[ROWS], self.kept[NUMBERS] = self.kept[ROWS].to(self.device), self.kept[NUMBERS].cpu()
         self.kept[LAST] = self.kept[LAST].to(self.device)
 
@@ -171,12 +174,12 @@ def supply(rule: Rule, stored: Stored, index: str, parts: Sequence[Any], spans: 
 # ------------------------------------------------------------------ pairs of one mini-batch
 
 
-def step_back(rule: Rule, p: torch.Tensor, state: dict[str, Any]) -> None:
-    """Return a parameter to where it was before its last step."""
-    if rule.last_step:
-        p.sub_(state[rule.last_step])
-    else:
-        p.copy_(state["x_last" if rule.supplied else POINT])
+def last_point(rule: Rule, p: torch.Tensor, state: dict[str, Any]) -> torch.Tensor | None:
+    """Where a parameter was before its last step, where that is remembered."""
+    name = rule.last_step or ("x_last" if rule.supplied else POINT)
+    if name not in state:
+        return None
+    return p.detach() - state[name] if rule.last_step else state[name]
 
 
 def remember(stored: Stored | None, parts: Sequence[Any], spans: Sequence[int]) -> None:
@@ -189,4 +192,5 @@ def remember(stored: Stored | None, parts: Sequence[Any], spans: Sequence[int]) 
                 span.kept[LAST] = span.seen()
             else:
                 for part, g in zip(of_rule, seen(rule, of_rule), strict=True):
-                    part.state["g_last"].copy_(g)
+                    if "g_last" in part.state:
+                        part.state["g_last"].copy_(g)

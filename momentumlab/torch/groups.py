@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from .. import hyper as numbers
@@ -66,7 +67,7 @@ class Numbers:
     def __init__(self, owner: str, rule: Rule, keys: Mapping[str, str]) -> None:
         self.owner, self.rule, self.keys = owner, rule, keys
         self.asks = {c: self._below(c) for c in rule.columns}
-        self.found: dict[str, tuple[Any, Any]] = {}
+        self.found: dict[str, tuple[Any, list[float], int]] = {}
         self.checked: dict[str, float] = {}
 
     def _below(self, column: str) -> frozenset[str]:
@@ -95,11 +96,17 @@ class Numbers:
         moving = c in self.rule.scheduled
         first = (k - 1) // BLOCK * BLOCK if moving else 0
         key = (first, *(known[n] for n in self.asks[c] if n in known))
-        if self.found.get(c, ((), None))[0] != key:
+        before, block, used = self.found.get(c, ((), [], 2))
+        if before != key:
             told = {n: known[n] for n in self.asks[c] if n in known}
-            block = numbers.rows(self.rule.hyper, (c,), told, first, self.rule.scheduled & {c})[:, 0].tolist()
-            self.found[c] = key, block
-        block, i = self.found[c][1], k - 1 - first if moving else 0
+            if moving and used < 2:  # what it follows from moves every step: one row will do
+                self.found[c] = key, [], 1
+                at = np.array([float(k)])
+                value = np.asarray(numbers.resolve(self.rule.hyper, (c,), {**told, "k": at})[0])
+                return numbers.number(self.owner, c, value.item())
+            block, used = numbers.rows(self.rule.hyper, (c,), told, first, self.rule.scheduled & {c})[:, 0].tolist(), 0
+        self.found[c] = key, block, used + 1
+        i = k - 1 - first if moving else 0
         if i >= len(block):
             return numbers.row(f"{self.owner}, iteration k = {k}", self.rule.hyper, (c,), known, k)[0]
         return block[i]

@@ -374,27 +374,36 @@ class Optimizer(torch.optim.Optimizer):
 
         Both gradients of a pair are then of the same mini-batch, under the same random numbers.
         """
-        if self.method.preconditioner is not None and self.same_batch and (here := self._step_back()):
-            devices = {p.device.index for p, _ in here if p.is_cuda}
-            with torch.random.fork_rng(devices), torch.enable_grad():
-                closure()
-            parts = list(self._parts())
-            curvature.remember(self.method.stored, parts, stepping.spans(parts, self.over))
-            for p, values in here:
-                p.copy_(values)
+        if self.method.preconditioner is not None and self.same_batch:
+            self._look_back(closure)
         with torch.enable_grad():
             return closure()
 
-    def _step_back(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Return parameters to where they were before their last step; where each is."""
-        here = []
+    def _look_back(self, closure: Callable[[], Any]) -> None:
+        """Remember the gradients where parameters were before their last step, in place of those of that time."""
+        moves = []
         for index, group in enumerate(self.param_groups):
             rule = self._rule(index, group)[0]
             for p in group["params"]:
-                if p in self.state and int(self.state[p]["step"]) > 0:
-                    here.append((p, p.detach().clone()))
-                    curvature.step_back(rule, p, self.state[p])
-        return here
+                if p.requires_grad and (memory := self.state.get(p)) and int(memory.get("step", 0)) > 0:
+                    moves.append((p, p.detach().clone(), curvature.last_point(rule, p, memory)))
+        if not moves or any(there is None for _, _, there in moves):
+            return
+        gradients = [(p, p.grad) for group in self.param_groups for p in group["params"]]
+        try:
+            for p, _, there in moves:
+                p.copy_(there)
+            for p, _ in gradients:
+                p.grad = None
+            with torch.random.fork_rng({p.device.index for p, _, _ in moves if p.is_cuda}), torch.enable_grad():
+                closure()
+            parts = [part for part in self._parts() if int(part.state["step"]) > 0]
+            curvature.remember(self.method.stored, parts, stepping.spans(parts, self.over))
+        finally:
+            for p, here, _ in moves:
+                p.copy_(here)
+            for p, g in gradients:
+                p.grad = g
 
     def _step(self, compiled: bool) -> None:
         parts = list(self._parts())

@@ -31,7 +31,16 @@ def mean(value: torch.Tensor, axis: Any, min_dim: Any) -> Any:
     return found if isinstance(found, torch.Tensor) else value.new_zeros(())
 
 
-OPS = {n: getattr(ops, n) for n in CALLED if n != "abs"} | dict(summed=summed, mean=mean, inf=torch.inf, nan=torch.nan)
+def quotient(number: Any, value: Any) -> Any:
+    """number/value by division; torch multiplies the reciprocal, which may overflow."""
+    if isinstance(number, (int, float)) and isinstance(value, torch.Tensor):
+        number = torch.tensor(number, dtype=value.dtype)
+    return number / value
+
+
+OPS = {n: getattr(ops, n) for n in CALLED if n != "abs"} | dict(
+    summed=summed, mean=mean, quotient=quotient, inf=torch.inf, nan=torch.nan
+)
 
 
 def _compiled(text: str, **more: Any) -> Callable:
@@ -53,7 +62,9 @@ def _expression(p: Plan, name: str) -> str:
     if name in p.tape.spreads:
         return f"mean({', '.join(p.means[p.tape.spreads[name]])})"
     operation, operands = p.tape.calls[name]
-    return f"{operation}({', '.join(operands)})" if operation in CALLED else p.tape.body[name]
+    if operation == "/":
+        operation = "quotient"
+    return f"{operation}({', '.join(operands)})" if operation in (*CALLED, "quotient") else p.tape.body[name]
 
 
 def _number(p: Plan, name: str, text: str) -> str:
@@ -97,7 +108,7 @@ def _foreach(name: str) -> tuple[Callable, Any]:
 
 
 ADD, SUB, MUL, DIV, NEG = (_foreach(n) for n in ("add", "sub", "mul", "div", "neg"))
-RECIPROCAL, SQRT, ABS = (_foreach(n) for n in ("reciprocal", "sqrt", "abs"))
+SQRT, ABS = (_foreach(n) for n in ("sqrt", "abs"))
 EXTREMES = {n: (_foreach(n), _foreach(f"clamp_{c}")) for n, c in (("maximum", "min"), ("minimum", "max"))}
 
 
@@ -125,8 +136,13 @@ def binary(operation: str, a: Any, b: Any, into: str = "", alpha: float | None =
         return _into(pair, into == "a", a, b)
     if operation in "+*":
         return _into(pair, into == "b", b, a)
-    turned = _into(NEG if operation == "-" else RECIPROCAL, into == "b", b)
-    return _into(ADD if operation == "-" else MUL, True, turned, a)
+    if operation == "/":
+        found = [quotient(a, t) for t in b]
+        if into != "b":
+            return found
+        torch._foreach_copy_(b, found)
+        return b
+    return _into(ADD, True, _into(NEG, into == "b", b), a)
 
 
 def unary(pair: tuple[Callable, Callable], a: list, into: str = "") -> list:
@@ -157,7 +173,17 @@ def copy(targets: list, sources: list) -> None:
             target.copy_(source)
 
 
-LISTS = dict(copy=copy, binary=binary, unary=unary, extreme=extreme, each=each, SQRT=SQRT, ABS=ABS, NEG=NEG)
+def choose(condition: Any, a: Any, b: Any) -> list:
+    """a where the condition holds, else b, in tensors of their own."""
+    if isinstance(condition, (list, torch.Tensor)):
+        return each(ops.where, condition, a, b)
+    chosen, other = (a, b) if condition else (b, a)
+    return [t.clone() for t in chosen] if isinstance(chosen, list) else [torch.full_like(t, chosen) for t in other]
+
+
+LISTS = dict(
+    copy=copy, choose=choose, binary=binary, unary=unary, extreme=extreme, each=each, SQRT=SQRT, ABS=ABS, NEG=NEG
+)
 
 
 class Writer:
@@ -239,7 +265,7 @@ class Writer:
                 both = len(vectors) == 2
                 self._assign(name, f"extreme({operation!r}, {shown}, {{into!r}})", operands, "a" if both else "ab")
             elif operation == "where":
-                self._assign(name, f"each(where, {shown})", operands, "")
+                self._assign(name, f"choose({shown})", operands, "")
             else:
                 self._assign(name, f"each(lambda a, b: a {operation} b, {shown})", operands, "")
 

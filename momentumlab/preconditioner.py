@@ -231,17 +231,21 @@ class Stored:
 
     def arrays(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows and numbers as they are before the first update."""
-        m = self.memory
-        if not m and n > LARGEST:
+        if not self.memory and n > LARGEST:
             raise ValueError(
                 f"{self} keeps an n × n matrix, which for n = {n} would take {8e-9 * n * n:.0f} GB; it does up to "
                 f"n = {LARGEST}. Take lbfgs(), diagonal(), quasi_cauchy(), bb1() or bb2()"
             )
-        rows = np.zeros((2 * (m + 1) if m else n + 2 * (self.kind == "dense"), n))
-        numbers = np.zeros((curvature.PRODUCTS + 3 * m, max(4, 2 * m)))
+        rows, numbers = map(np.zeros, self.shapes(n))
         numbers[0, : len(self.settings)] = self.settings
         getattr(curvature, f"{self.kind}_start")(rows, numbers)
         return rows, numbers
+
+    def shapes(self, n: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Of rows and numbers."""
+        m = self.memory
+        rows = 2 * (m + 1) if m else n + 2 * (self.kind == "dense")
+        return (rows, n), (curvature.PRODUCTS + 3 * m, max(4, 2 * m))
 
     def start(self, problem: Any, x: np.ndarray) -> "RunningStored":
         return RunningStored(self, problem, x)

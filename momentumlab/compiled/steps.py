@@ -5,7 +5,7 @@ As with loops, the Numba type of a step carries a digest of its text, which keys
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -103,7 +103,7 @@ def _driver(kind: StepType) -> Callable:
     return compile_cached(signature, _drive, f"_step_{kind.digest}", nogil=True)
 
 
-@cache
+@lru_cache(maxsize=256)
 def step(rule, real: str, what: str = "step") -> tuple[Step, steps.Plan]:
     """The step of a rule, or what starts its memory, compiled; and its plan."""
     plan = steps.plan(rule, what)

@@ -85,8 +85,8 @@ class Span:
         sizes = {int(part.state.get(SIZE, n)) for part in parts}
         if sizes != {n} or (SIZE in self.kept and ROWS not in self.kept):
             raise ValueError(
-                f"{stored} is kept over {max(sizes)} components, and {n} have gradients now; all its parameters must have "
-                "gradients in every step, or over='tensor' keeps them apart"
+                f"{stored} is kept over {max(sizes)} components, and {n} have gradients now; all its parameters must "
+                "have gradients in every step, or over='tensor' keeps them apart"
             )
         if ROWS not in self.kept:
             rows, numbers = stored.arrays(n)
@@ -95,6 +95,8 @@ class Span:
             self.kept[LAST] = self.seen()
             for part in parts:
                 part.state[SIZE] = torch.tensor(n)
+        if (tuple(self.kept[ROWS].shape), tuple(self.kept[NUMBERS].shape)) != stored.shapes(n):
+            raise ValueError(f"the memory is not that of {stored}: it was kept by another preconditioner")
         self.kept[ROWS], self.kept[NUMBERS] = self.kept[ROWS].to(self.device), self.kept[NUMBERS].cpu()
         self.kept[LAST] = self.kept[LAST].to(self.device)
 

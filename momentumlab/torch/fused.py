@@ -38,7 +38,15 @@ def _threads() -> ThreadPoolExecutor:
 
 def fits(p: torch.Tensor) -> bool:
     """Whether compiled code can take a tensor: dense, on the CPU, in single or double precision."""
-    return p.dtype in REALS and p.device.type == "cpu" and type(p) in TYPES and p.layout is torch.strided and dense(p)
+    lazy = p.is_conj() or p.is_neg()
+    return (
+        not lazy
+        and p.dtype in REALS
+        and p.device.type == "cpu"
+        and type(p) in TYPES
+        and p.layout is torch.strided
+        and dense(p)
+    )
 
 
 def dense(p: torch.Tensor) -> bool:
@@ -55,6 +63,10 @@ def dense(p: torch.Tensor) -> bool:
 
 def like(t: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
     """The same values in memory as p has its own."""
+    if t.shape != p.shape:
+        raise ValueError(f"a gradient or memory has shape {tuple(t.shape)}, its parameter {tuple(p.shape)}")
+    if t._is_zerotensor():
+        return torch.zeros_like(p)
     if t.is_conj() or t.is_neg():
         t = t.resolve_conj().resolve_neg()
     return t if t.stride() == p.stride() and t.dtype == p.dtype else torch.empty_like(p).copy_(t)
@@ -124,9 +136,11 @@ class Work:
                 for worker, share in enumerate(self.bounds)
                 if worker
             ]
-            self._call(stage, 0, self.bounds[0], table)
-            for future in waiting:
-                future.result()
+            try:
+                self._call(stage, 0, self.bounds[0], table)
+            finally:
+                for future in waiting:
+                    future.result()
 
     def _call(self, stage: int, worker: int, share: tuple[int, int], table: np.ndarray) -> None:
         self.compiled.run(self.compiled, stage, worker, *share, self.work, table, self.sums)

@@ -43,7 +43,7 @@ def known(owner: str, group: Mapping[str, Any], keys: Mapping[str, str]) -> dict
     for name, key in keys.items():
         value = group.get(key)
         if key == "betas" and value is not None:
-            if len(value) != 2:
+            if not isinstance(value, (tuple, list)) or len(value) != 2:
                 raise ValueError(f"{owner}: betas = {short(value)}; give two numbers")
             value = value[PAIR.index(name)]
         if isinstance(value, torch.Tensor):

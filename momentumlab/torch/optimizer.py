@@ -259,10 +259,12 @@ class Optimizer(torch.optim.Optimizer):
 
     def _forget(self) -> None:
         """Nothing is known of rules, numbers and addresses."""
+        self._everyones = (False, False, False)
         self._rules: dict[Any, tuple[Rule, dict[str, str]]] = {}
         self._shapes: dict[Rule, tuple[bool, str, str]] = {}
         self._numbers: dict[Any, groups.Numbers] = {}
         self._again: stepping.Again | None = None
+        self._moved: list[int] = []
 
     def _check(self, group: Mapping[str, Any]) -> None:
         name = type(self).__name__
@@ -270,6 +272,8 @@ class Optimizer(torch.optim.Optimizer):
             raise RuntimeError(f"{name}: `fused` and `foreach` cannot be `True` together.")
         if group["differentiable"] and (group["fused"] or group["foreach"]):
             raise RuntimeError(f"{name}: `differentiable` steps tensors one by one; leave `fused` and `foreach` out")
+        if group["differentiable"] != getattr(self, "defaults", group)["differentiable"]:
+            raise ValueError(f"{name}: differentiable is the same for all groups; give it to the optimizer")
         if group["centralize"] not in CENTRALIZED:
             raise ValueError(f"{name}: centralize = {short(group['centralize'])}; it must be True, False or 'conv'")
         if group["centralize_on"] not in ("gradient", "step"):
@@ -313,11 +317,14 @@ class Optimizer(torch.optim.Optimizer):
         def look(_: Any, found: dict[str, Any]) -> None:
             loaded.update(found)
             for group, of in zip(self.param_groups, found["param_groups"], strict=False):
-                slots = ("step", *self._rule(0, {**group, **of})[0].slots)
-                for memory in (found["state"].get(key, {}) for key in of["params"]):
-                    if memory and (lacking := [n for n in slots if n not in memory]):
+                slots = self._rule(0, {**group, **of})[0].slots
+                for p, memory in zip(group["params"], (found["state"].get(n, {}) for n in of["params"]), strict=False):
+                    if memory and (lacking := [n for n in ("step", *slots) if n not in memory]):
                         has = f"the state dict has {', '.join(map(str, memory))} and no {lacking[0]}"
                         raise ValueError(f"{type(self).__name__}: {has}; it is of another optimizer")
+                    if wrong := [n for n in slots if n in memory and memory[n].shape != p.shape]:
+                        has = f"{wrong[0]} has shape {tuple(memory[wrong[0]].shape)}, the parameter {tuple(p.shape)}"
+                        raise ValueError(f"{type(self).__name__}: {has}; the state dict is of another model")
 
         capture = self.register_load_state_dict_pre_hook(look)  # after those of others
         try:
@@ -358,6 +365,7 @@ class Optimizer(torch.optim.Optimizer):
         return self._take(closure, compiled=True)
 
     def _take(self, closure: Callable[[], Any] | None, compiled: bool) -> Any:
+        self._everyones = self._asked(self.param_groups)
         before = torch.is_grad_enabled()
         try:
             torch.set_grad_enabled(self.defaults["differentiable"])
@@ -417,7 +425,9 @@ class Optimizer(torch.optim.Optimizer):
                 curvature.supply(rule, stored, self.method.index, of_rule, stepping.spans(of_rule, self.over))
         stepping.move(parts, self.over)
         stepping.count(parts)
-        self._again = stepping.Again(self, parts) if stepping.Again.may(parts) else None
+        moved = [id(part.p) for part in parts]
+        again = moved == self._moved and stepping.Again.may(parts)  # of the same tensors twice in a row
+        self._again, self._moved = stepping.Again(self, parts) if again else None, moved
 
     def signature(self, index: int, group: Mapping[str, Any]) -> tuple[Any, ...]:
         """What decides a group's rule, and who steps it."""
@@ -442,13 +452,14 @@ class Optimizer(torch.optim.Optimizer):
     def _rule(self, index: int, group: Mapping[str, Any]) -> tuple[Rule, dict[str, str], groups.Numbers]:
         """A group's rule, the keys of its hyperparameters, and its numbers."""
         base = self.choose(group)
-        sharing = self.param_groups if self.over == "all" else [group]  # the same sums, and so the same form
         beside = group.get("decoupled") or group.get("decoupled_weight_decay")  # torch's name in Adam and RAdam
-        decays = "weight_decay" not in base.hyper and any(g.get("weight_decay") for g in (group, *sharing))
+        own = self._asked([group])
+        climbs, decays, centralizes = map(max, own, self._everyones) if self.over == "all" else own
+        decays = decays and "weight_decay" not in base.hyper
         options = (
-            any(g["maximize"] for g in (group, *sharing)),
+            climbs,
             "" if not decays else "decoupled" if beside else "l2",
-            group["centralize_on"] if any(g["centralize"] for g in (group, *sharing)) else "",
+            group["centralize_on"] if centralizes else "",
         )
         if (base, options) not in self._rules:
             keys = groups.keys(groups.told(base), self.renamed)
@@ -464,8 +475,18 @@ class Optimizer(torch.optim.Optimizer):
             self._numbers[index, rule] = groups.Numbers(type(self).__name__, rule, keys)
         return rule, keys, self._numbers[index, rule]
 
+    @staticmethod
+    def _asked(of: Sequence[Mapping[str, Any]]) -> tuple[bool, bool, bool]:
+        """Whether any of some groups climbs, decays or is centralised: what shares sums must have one form."""
+        asked = ("maximize", "weight_decay", "centralize")
+        return tuple(any(bool(group.get(n)) for group in of) for n in asked)  # type: ignore[return-value]
+
     def _parts(self) -> Iterator[Part]:
         """The parameters that have gradients."""
+        for p in chain.from_iterable(group["params"] for group in self.param_groups):
+            if p.grad is not None and p.grad.layout is not torch.strided:
+                says = "does not support sparse gradients; p.grad.to_dense() is dense"
+                raise RuntimeError(f"{type(self).__name__} {says}")
         for index, group in enumerate(self.param_groups):
             rule, keys, numbers = self._rule(index, group)
             tensors = group["capturable"] or group["differentiable"]
@@ -476,10 +497,6 @@ class Optimizer(torch.optim.Optimizer):
                 g = p.grad
                 if g is None:
                     continue
-                if g.is_sparse:
-                    raise RuntimeError(
-                        f"{type(self).__name__} does not support sparse gradients; p.grad.to_dense() is dense"
-                    )
                 state = self.state[p]
                 if "step" not in state:
                     where = p.device if group["capturable"] else None
@@ -506,6 +523,7 @@ class Optimizer(torch.optim.Optimizer):
         if group["fused"] and p.device.type != "cpu":
             needs = "`fused=True` requires all the params to be floating point Tensors of supported devices"
             raise RuntimeError(f"{type(self).__name__}: {needs}: ['cpu', 'cuda'] but {p.dtype} and {p.device.type}")
-        if group["foreach"] or (free and p.device.type in ("cuda", "xpu")):
+        lazy = p.is_conj() or p.is_neg()
+        if not lazy and (group["foreach"] or (free and p.device.type in ("cuda", "xpu"))):
             return "lists"
         return "one"

@@ -5,7 +5,7 @@ What a rule sums over whole vectors is summed over spans: all tensors, those of 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from operator import is_
 from types import FunctionType
 from typing import Any
@@ -17,7 +17,7 @@ from ..rule import Rule
 from ..steps import Plan, plan
 from . import curvature, fused, written
 
-planned = cache(plan)
+planned = lru_cache(maxsize=256)(plan)
 
 
 class Part:
@@ -59,7 +59,7 @@ def move(parts: Sequence[Part], over: str, what: str = "step") -> None:
         averages = planned(part.rule, what).means
         if averages and part.p.is_complex():
             raise TypeError(f"{part.rule.name}: slices of complex tensors are not averaged; leave centralize out")
-        if averages and part.caller == "fused" and not fused.outermost(part.p):
+        if averages and part.caller == "fused" and not (fused.outermost(part.p) and _first_axis(part, what)):
             part.caller = "one"
         batches[part.rule, part.caller].append(part)
     if any(planned(rule, what).sums for rule, _ in batches):
@@ -68,6 +68,14 @@ def move(parts: Sequence[Part], over: str, what: str = "step") -> None:
         CALLERS[caller](rule, batch, spans(batch, over), what)
     if moved := [part.p for part in parts if part.caller == "fused"]:
         torch.autograd.graph.increment_version(moved)  # which writing by address does not
+
+
+def _first_axis(part: Part, what: str) -> bool:
+    """Whether slices are taken across the first axis."""
+    p = planned(part.rule, what)
+    told = {f"h_{n}": value for n, value in zip(p.columns, part.numbers, strict=True)}
+    axes = [told.get(axis, p.heads.get(axis, (axis, ""))[0]) for _, axis, _ in p.means.values()]
+    return all(str(axis) in ("0", "0.0", str(float(-part.p.dim()))) for axis in axes)
 
 
 def _joined(batches: dict[Any, list[Part]], over: str) -> dict[Any, list[Part]]:
@@ -79,6 +87,9 @@ def _joined(batches: dict[Any, list[Part]], over: str) -> dict[Any, list[Part]]:
     mixed = len({(part.caller, part.p.dtype) for batch in batches.values() for part in batch}) > 1
     if over == "tensor" or not mixed:
         return batches
+    for batch in batches.values():
+        for part in batch:
+            part.caller = "one"
     return {(rule, "one"): [p for (r, _), batch in batches.items() if r is rule for p in batch] for rule in rules}
 
 
@@ -118,7 +129,7 @@ def prepared(
 def _where_they_lie(rule: Rule, part: Part) -> list[torch.Tensor]:
     p, state = part.p, part.state
     for name in rule.slots:
-        if state[name].stride() != p.stride() or state[name].dtype != p.dtype:
+        if state[name].stride() != p.stride() or state[name].dtype != p.dtype or state[name].shape != p.shape:
             state[name] = fused.like(state[name], p)
     return [p, fused.like(part.g, p), *part.memory()]
 
@@ -318,7 +329,14 @@ class Again:
             g = p.grad
             if g is None or g.layout is not torch.strided or g.dtype is not dtype or p.dtype is not dtype:
                 return None
-            if _lies(p) != lies or g.stride() != lies[2] or g.is_neg() or state.get(p) is not memory:
+            if (
+                _lies(p) != lies
+                or g.shape != lies[1]
+                or g.stride() != lies[2]
+                or g.is_neg()
+                or g._is_zerotensor()
+                or state.get(p) is not memory
+            ):
                 return None
             for name, tensor, place in held:
                 if memory.get(name) is not tensor or _lies(tensor) != place:

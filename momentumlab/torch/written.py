@@ -6,7 +6,7 @@ Both are written from the lines of the rule's own walk, stage by stage as `momen
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -84,7 +84,7 @@ def _ordered(p: Plan, values: Sequence[str]) -> list[str]:
     return [n for n in p.tape.body if n in wanted]
 
 
-@cache
+@lru_cache(maxsize=256)
 def one_by_one(rule: Rule, what: str = "step") -> tuple[Callable, Plan]:
     """A step over tensors in turn, and its plan; it returns what each plan's array becomes."""
     p = plan(rule, what)
@@ -298,7 +298,7 @@ class Writer:
         return variable[2:] in self.path and name in self.path[variable[2:]]
 
 
-@cache
+@lru_cache(maxsize=256)
 def together(rule: Rule, fold: bool = True, what: str = "step") -> tuple[Callable, Plan, int]:
     """A step on lists, its plan, and how many temporaries of the size of all tensors it holds at once.
 

@@ -90,7 +90,21 @@ SEARCHED = [name for name in LOOPS if LOOPS[name]().search is not None]
 FIXED = [name for name in LOOPS if "under" not in name]
 
 
-@pytest.mark.parametrize(("name", "searched"), [*((n, False) for n in FIXED), *((n, True) for n in SEARCHED)])
+QUICK = (
+    "gradient_descent",
+    "heavy_ball",
+    "nesterov",
+    "rsgdm",
+    "triple_momentum",
+    "pmg by lbfgs",
+    "pmg by bb1",
+    "newton",
+)
+BOTH = [*((n, False) for n in FIXED), *((n, True) for n in SEARCHED if n in QUICK or "under" in n)]
+BOTH += [pytest.param(n, True, marks=pytest.mark.slow) for n in SEARCHED if n not in QUICK and "under" not in n]
+
+
+@pytest.mark.parametrize(("name", "searched"), BOTH)
 def test_every_loop_gives_the_same_bits(name, searched):
     method = LOOPS[name](**({} if searched else {"lr": LR.get(name.split()[0], 2e-4)}))
     problem = ml.problem("rosenbrock", n=10)

@@ -589,9 +589,9 @@ class Secant:
         self.B = np.clip(y / s, 1e-3, 1e3)
 
 
-@pytest.mark.parametrize("rule", [ml.newton, ml.pmg, ml.pmg_outside], ids=lambda r: r.name)
+@pytest.mark.parametrize("rule", [ml.newton, ml.pmg, pytest.param(ml.pmg_outside, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("index", ["lagged", "current"])
-@pytest.mark.parametrize("search", [None, "armijo"])
+@pytest.mark.parametrize("search", [None, pytest.param("armijo", marks=pytest.mark.slow)])
 def test_a_diagonal_learns_what_an_object_would(rule, index, search):
     """Once a step, from the second on; and where a search makes the rule start afresh, before it does."""
     p, options = ml.problem("cosine_wells"), dict(index=index, search=search)

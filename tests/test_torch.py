@@ -172,8 +172,11 @@ def test_they_are_torchs(name, more):
 # ------------------------------------------------------------------ callers
 
 
+SLOW = [pytest.param(dict(foreach=foreach), marks=pytest.mark.slow) for foreach in (True, False)]
+
+
 @pytest.mark.parametrize("name", CLASSES)
-@pytest.mark.parametrize("more", [{}, dict(foreach=True), dict(foreach=False)], ids=["fused", "foreach", "one by one"])
+@pytest.mark.parametrize("more", [{}, *SLOW], ids=["fused", "foreach", "one by one"])
 def test_one_step_in_single_precision_is_within_two_last_places(name, more, monkeypatch):
     """From equal memory, of the core on arrays in single precision; sums over them are taken in double, as ours are."""
     monkeypatch.setattr(ops._NumPy, "dot", lambda a, b: np.sum(a * b, dtype=float))
@@ -272,7 +275,7 @@ def test_threads_share_large_tensors(threads, dtype):
     assert [int(optimizer.state[p]["step"]) for p in params] == [3] * len(shapes)
 
 
-@pytest.mark.parametrize("name", ["PID", "Adam"])
+@pytest.mark.parametrize("name", ["PID", pytest.param("Adam", marks=pytest.mark.slow)])
 def test_a_compiled_step_serves_every_schedule(name):
     from torch._dynamo.utils import counters
 
@@ -356,7 +359,7 @@ def test_a_scheduler_gives_the_bits_of_a_schedule():
 # ------------------------------------------------------------------ curvature
 
 
-@pytest.mark.parametrize("by", ["lbfgs", "bfgs", "dfp"])
+@pytest.mark.parametrize("by", ["lbfgs", "bfgs", pytest.param("dfp", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("index", ["lagged", "current"])
 @pytest.mark.parametrize("rule", [ml.pmg, ml.pmg_outside, ml.newton], ids=lambda rule: rule.name)
 def test_stored_preconditioners_give_the_cores_bits(by, index, rule):

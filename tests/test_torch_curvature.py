@@ -93,7 +93,7 @@ def test_diagonals_begin_when_a_gradient_comes(by, over):
 
 
 @every_kind
-@pytest.mark.parametrize("rule", [PMG, PMGOutside, Newton])
+@pytest.mark.parametrize("rule", [PMG, *(pytest.param(rule, marks=pytest.mark.slow) for rule in (PMGOutside, Newton))])
 def test_decay_may_begin_in_between(by, rule):
     t = Training(lambda p: rule(p, lr=1e-2, preconditioner=by, decoupled=True)).steps(2)
     t.optimizer.param_groups[0]["weight_decay"] = 0.1

@@ -44,7 +44,7 @@ def trained(cls, kwargs, **more):
     return torch.cat([p.detach().flatten() for p in net.parameters()])
 
 
-@pytest.mark.parametrize("name", INFOS)
+@pytest.mark.parametrize("name", [n if n in SAME else pytest.param(n, marks=pytest.mark.slow) for n in INFOS])
 def test_their_choices_of_arguments_step_alike_by_all_callers(name):
     for choice in INFOS[name].optim_inputs_func(device="cpu"):
         singly = trained(INFOS[name].optim_cls, choice.kwargs, foreach=False)

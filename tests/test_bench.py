@@ -165,6 +165,7 @@ def test_torchs_rules_have_rows_for_each_number_of_threads(suite):
     assert rows[0].peer == "torch.optim.SGD, fused=True"
 
 
+@pytest.mark.slow
 def test_every_class_has_rows_and_stays_finite(suite):
     kept = []
     for label, optimizer in suite.every_optimizer(lambda: suite.parameters(SHAPES)):

@@ -222,7 +222,7 @@ MEASURED = {
 
 
 @pytest.mark.parametrize("name", MEASURED)
-@pytest.mark.parametrize("over", ["all", "group", "tensor"])
+@pytest.mark.parametrize("over", ["all", pytest.param("group", marks=pytest.mark.slow), "tensor"])
 def test_measured_numbers_work_in_all_callers(name, over):
     make = lambda **more: (
         lambda params: Optimizer([dict(params=params[:3]), dict(params=params[3:])], MEASURED[name], over=over, **more)
@@ -253,7 +253,7 @@ def test_over_tensor_is_each_by_itself():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.slow)])
 def test_threads_share_large_tensors(threads, dtype):
     shapes = [(300, 401), (7,), (0, 3), (), (257, 129), (64, 3, 3, 3)]
     method = ml.rsgdm.after(ml.clip_norm).after(ml.centralize)(lr=0.1, max_norm=0.5)
@@ -394,7 +394,7 @@ def test_limited_memory_on_torchs_operators(dtype, monkeypatch):
 
 
 @pytest.mark.parametrize("by", ["lbfgs", "bfgs", "bb1", "quasi_cauchy"])
-@pytest.mark.parametrize("rule", [ml.pmg, ml.newton], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [ml.pmg, pytest.param(ml.newton, marks=pytest.mark.slow)])
 def test_a_closure_gives_pairs_of_one_batch(by, rule):
     """On quadratics of different curvature, B of a pair is that of the batch at hand."""
     x = torch.nn.Parameter(torch.tensor([1.0, -2.0], dtype=torch.float64))

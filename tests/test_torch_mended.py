@@ -95,12 +95,14 @@ else:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("misfit", MISFITS)
 def test_memory_that_does_not_fit_is_refused(misfit):
     out = subprocess.run([sys.executable, "-c", SETTING, MISFITS[misfit]], capture_output=True, text=True)
     assert out.returncode == 0, (out.returncode, out.stderr)
 
 
+@pytest.mark.slow
 def test_a_gradient_without_memory_is_a_zero():
     text = "x = P(4); o = mt.HeavyBall([x], lr=0.1); x.grad = torch._efficientzerotensor(4, dtype=D); o.step(); 1 / 0"
     out = subprocess.run([sys.executable, "-c", SETTING, text], capture_output=True, text=True)
@@ -153,6 +155,7 @@ def test_a_step_that_was_refused_leaves_a_state_that_loads(way):
     make().load_state_dict(optimizer.state_dict())
 
 
+@pytest.mark.slow
 def test_schedules_of_optimizers_that_are_gone_are_gone():
     class Held:
         lr = 0.1

@@ -22,6 +22,7 @@ from .torch_infos import SAME, infos  # noqa: E402
 
 INFOS = {info.optim_cls.__name__: info for info in infos()}
 PATH = os.environ.get("MOMENTUMLAB_TORCH_TESTS", "")
+QUICK = ("SGD", "Adam", "AdamW")
 NO_LR = ("lr", "scheduler", "forloop", "load_state_dict_post_hook", "weight_decay", "zero_grads")
 KNOWN = {
     "AdamWPaper": NO_LR,  # alpha and eta stand in place of lr, which these tests set
@@ -44,7 +45,7 @@ def trained(cls, kwargs, **more):
     return torch.cat([p.detach().flatten() for p in net.parameters()])
 
 
-@pytest.mark.parametrize("name", [n if n in SAME else pytest.param(n, marks=pytest.mark.slow) for n in INFOS])
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in INFOS])
 def test_their_choices_of_arguments_step_alike_by_all_callers(name):
     for choice in INFOS[name].optim_inputs_func(device="cpu"):
         singly = trained(INFOS[name].optim_cls, choice.kwargs, foreach=False)

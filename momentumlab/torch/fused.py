@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
@@ -114,16 +115,22 @@ class Work:
             items, total, workers, np.dtype(self.real).itemsize, bool(self.plan.means)
         )
         self.sums = np.zeros((workers, max(spans) + 1, sum(map(len, self.plan.sums))))
-        self.gradients = np.array([item[GRADIENT] for item in items])
-        self.offsets = self.work[:, GRADIENT] - self.gradients[self.of]
+        self.gradients = [item[GRADIENT] for item in items]
+        self.offsets = self.work[:, GRADIENT] - np.array(self.gradients)[self.of]
+        self.numbers: Any = None
+        self.table = np.empty((0, 0))
 
     def point(self, gradients: list[int]) -> None:
         """Take gradients from other addresses."""
-        self.work[:, GRADIENT] = np.array(gradients)[self.of] + self.offsets
+        if gradients != self.gradients:
+            self.work[:, GRADIENT] = np.array(gradients)[self.of] + self.offsets
+            self.gradients = gradients
 
     def run(self, numbers: Sequence[Sequence[float]]) -> None:
         """One step, by a table of numbers."""
-        table = np.array(numbers, dtype=np.float64).reshape(len(numbers), -1)
+        if numbers != self.numbers:
+            self.numbers, self.table = numbers, np.array(numbers, dtype=np.float64).reshape(len(numbers), -1)
+        table = self.table
         stages = len(self.plan.sums)
         if stages:
             self.sums[:] = 0.0

@@ -268,6 +268,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _check(self, group: Mapping[str, Any]) -> None:
         name = type(self).__name__
+        self._everyones = self._asked([*self.param_groups, group])
         if group["foreach"] and group["fused"]:
             raise RuntimeError(f"{name}: `fused` and `foreach` cannot be `True` together.")
         if group["differentiable"] and (group["fused"] or group["foreach"]):
@@ -370,8 +371,8 @@ class Optimizer(torch.optim.Optimizer):
         try:
             torch.set_grad_enabled(self.defaults["differentiable"])
             loss = self._evaluate(closure) if closure is not None else None
-            self._accelerator_graph_capture_health_check()
             if compiled or self._again is None or not self._again.step(self):
+                self._accelerator_graph_capture_health_check()
                 self._step(compiled)
         finally:
             torch.set_grad_enabled(before)
@@ -429,14 +430,13 @@ class Optimizer(torch.optim.Optimizer):
         again = moved == self._moved and stepping.Again.may(parts)  # of the same tensors twice in a row
         self._again, self._moved = stepping.Again(self, parts) if again else None, moved
 
-    def signature(self, index: int, group: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What decides a group's rule, and who steps it."""
-        return self._rule(index, group)[0], *(group[n] for n in CALLING)
-
     def numbers(self, index: int, k: int) -> tuple[float, ...]:
         """The numbers of a group at iteration k."""
         group = self.param_groups[index]
-        rule, keys, numbers = self._rule(index, group)
+        return self.row(group, *self._rule(index, group), k)
+
+    def row(self, group: Mapping[str, Any], rule: Rule, keys: dict[str, str], numbers: groups.Numbers, k: int) -> Any:
+        """The same, where a group's rule is known."""
         return numbers.row(k, groups.floats(self._known(group, rule, keys)))
 
     def _known(self, group: Mapping[str, Any], rule: Rule, keys: Mapping[str, str]) -> dict[str, Any]:
@@ -453,7 +453,8 @@ class Optimizer(torch.optim.Optimizer):
         """A group's rule, the keys of its hyperparameters, and its numbers."""
         base = self.choose(group)
         beside = group.get("decoupled") or group.get("decoupled_weight_decay")  # torch's name in Adam and RAdam
-        own = self._asked([group])
+        alone = len(self.param_groups) == 1 and group is self.param_groups[0]
+        own = self._everyones if alone else self._asked([group])
         climbs, decays, centralizes = map(max, own, self._everyones) if self.over == "all" else own
         decays = decays and "weight_decay" not in base.hyper
         options = (

@@ -17,6 +17,8 @@ from ..rule import Rule
 from ..steps import Plan, plan
 from . import curvature, fused, written
 
+CALLING = ("foreach", "fused", "capturable", "differentiable")
+"""What decides, in a group, who steps its tensors."""
 planned = lru_cache(maxsize=256)(plan)
 
 
@@ -260,7 +262,10 @@ class Again:
         arrays = [_where_they_lie(rule, part) for part in parts]
         self.work, _ = prepared(rule, parts, arrays, spans(parts, optimizer.over))
         self.scheduled, self.over = bool(rule.scheduled), optimizer.over
-        self.groups = [(g, optimizer.signature(i, g), tuple(g["params"])) for i, g in enumerate(optimizer.param_groups)]
+        self.groups = [
+            (g, (optimizer._rule(i, g)[0], *(g[n] for n in CALLING)), tuple(g["params"]))
+            for i, g in enumerate(optimizer.param_groups)
+        ]
         self.members: defaultdict[int, list[torch.Tensor]] = defaultdict(list)
         for part in parts:
             self.members[part.group].append(part.state["step"])
@@ -301,7 +306,7 @@ class Again:
             counts = {step.item() for step in (steps if self.scheduled else steps[:1])}
             if len(counts) > 1:
                 return False
-            numbers.append(optimizer.numbers(index, int(counts.pop()) + 1))
+            numbers.append(optimizer.row(optimizer.param_groups[index], *self.rules[index], int(counts.pop()) + 1))
         self.work.point(gradients)
         self.work.run(numbers)
         torch.autograd.graph.increment_version(self.moved)
@@ -315,33 +320,32 @@ class Again:
             or self.work.threads != torch.get_num_threads()
         ):
             return False
+        self.rules = []
         for i, (group, (before, signature, params)) in enumerate(zip(found, self.groups, strict=True)):
             now = group["params"]
+            self.rules.append(optimizer._rule(i, group))
             same = group is before and len(now) == len(params) and all(map(is_, now, params))
-            if not same or optimizer.signature(i, group) != signature:
+            if not same or (self.rules[-1][0], *(group[n] for n in CALLING)) != signature:
                 return False
         return True
 
     def _gradients(self, state: Any) -> list[int] | None:
         """The addresses of gradients, where every tensor lies where it did."""
-        found = []
-        for p, lies, dtype, memory, held in self.held:
+        found, strided = [], torch.strided
+        for p, (address, shape, stride), dtype, memory, held in self.held:
             g = p.grad
-            if g is None or g.layout is not torch.strided or g.dtype is not dtype or p.dtype is not dtype:
+            if g is None or g.layout is not strided or g.dtype is not dtype or g.is_neg():
                 return None
-            if (
-                _lies(p) != lies
-                or g.shape != lies[1]
-                or g.stride() != lies[2]
-                or g.is_neg()
-                or g._is_zerotensor()
-                or state.get(p) is not memory
-            ):
+            if g.shape != shape or g.stride() != stride or p.shape != shape or p.stride() != stride:
                 return None
-            for name, tensor, place in held:
-                if memory.get(name) is not tensor or _lies(tensor) != place:
+            if p.data_ptr() != address or p.dtype is not dtype or state.get(p) is not memory:
+                return None
+            for name, tensor, (place, size, _) in held:
+                if memory.get(name) is not tensor or tensor.data_ptr() != place or tensor.shape != size:
                     return None
             found.append(g.data_ptr())
+            if not found[-1] and g.numel():  # a gradient of zeros that takes no memory
+                return None
         for memory, step, address in self.counters:
             if memory.get("step") is not step or step.data_ptr() != address:
                 return None

@@ -16,12 +16,11 @@ from ..preconditioner import Pointwise
 from ..rule import Rule
 from ..transform import transform
 from . import curvature, fused, groups, stepping
-from .stepping import Part
+from .stepping import CALLING, Part
 
-SHAPING = dict(decoupled=False, centralize=False, centralize_on="gradient")
+SHAPING = dict(decoupled=False, centralize=False, centralize_on="gradient", maximize=False)
 OPTIONS = dict(over="all", state_dtype=None)
 LEARNING = dict(preconditioner=None, index=None, same_batch=True)
-CALLING = dict(maximize=False, foreach=None, fused=None, capturable=False, differentiable=False)
 SHARED = dict(weight_decay=0.0) | SHAPING | OPTIONS | CALLING
 """What every class takes, with its defaults."""
 OVER = ("all", "group", "tensor")
@@ -56,13 +55,13 @@ def _described(cls: Any, offered: Mapping[str, Any]) -> str:
     """A class's page: its paragraph, and its arguments with their defaults and ranges."""
     named = {key: n for n, key in groups.keys(groups.told(cls.base), cls.renamed).items()}
     lines = [cls.__doc__ or cls.base.doc, "", "Parameters", "----------", "params : as torch takes them"]
+    common = [key for key, value in SHARED.items() if key in offered and key not in named and offered[key] == value]
     for key, value in offered.items():
         if key in named and key != "betas":
             follows = f"{shown(cls.base.hyper[named[key]])} where none is given"
             lines.append(f"{key} : {follows if value is None else shown(value)}, in {range_of(named[key])}")
-        elif key not in {*SHAPING, *OPTIONS, *CALLING, "weight_decay"} or SHARED.get(key, value) != value:
+        elif key not in common:
             lines.append(f"{key} : {value}")
-    common = [key for key, value in SHARED.items() if key in offered and key not in named and offered[key] == value]
     return "\n".join([*lines, f"{', '.join(common)} :", "    As in `momentumlab.torch.Optimizer`."])
 
 
@@ -430,13 +429,8 @@ class Optimizer(torch.optim.Optimizer):
         again = moved == self._moved and stepping.Again.may(parts)  # of the same tensors twice in a row
         self._again, self._moved = stepping.Again(self, parts) if again else None, moved
 
-    def numbers(self, index: int, k: int) -> tuple[float, ...]:
-        """The numbers of a group at iteration k."""
-        group = self.param_groups[index]
-        return self.row(group, *self._rule(index, group), k)
-
     def row(self, group: Mapping[str, Any], rule: Rule, keys: dict[str, str], numbers: groups.Numbers, k: int) -> Any:
-        """The same, where a group's rule is known."""
+        """The numbers of a group at iteration k, by what `_rule` gives for it."""
         return numbers.row(k, groups.floats(self._known(group, rule, keys)))
 
     def _known(self, group: Mapping[str, Any], rule: Rule, keys: Mapping[str, str]) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from ..rule import Rule
 from ..steps import Plan, plan
 from . import curvature, fused, written
 
-CALLING = ("foreach", "fused", "capturable", "differentiable")
-"""What decides, in a group, who steps its tensors."""
+CALLING = dict(foreach=None, fused=None, capturable=False, differentiable=False)
+"""What decides, in a group, who steps its tensors; with its defaults."""
 planned = lru_cache(maxsize=256)(plan)
 
 
@@ -36,6 +36,17 @@ class Part:
     def memory(self) -> list[torch.Tensor]:
         """Its products and slots."""
         return [*(self.products[n] for n in self.rule.inputs), *(self.state[n] for n in self.rule.slots)]
+
+    def take(self, name: str, value: torch.Tensor) -> None:
+        """A new value of the point or a slot; complex numbers come as pairs."""
+        if self.p.is_complex():
+            value = torch.view_as_complex(value)
+        if name == self.rule.point:
+            self.p.copy_(value)
+        elif torch.is_grad_enabled():  # a step that is differentiated writes over nothing that it was made of
+            self.state[name] = value
+        else:
+            self.state[name].copy_(value)
 
 
 def start(parts: Sequence[Part], over: str) -> None:
@@ -122,10 +133,16 @@ def prepared(
     rule: Rule, parts: Sequence[Part], arrays: Sequence[Any], spans: Sequence[int], what: str = "step"
 ) -> tuple[fused.Work, list[Any]]:
     """The work of compiled code, which does not keep the arrays alive, and its table of numbers."""
-    rows: dict[Any, int] = {}
-    row = [rows.setdefault((part.group, part.numbers), len(rows)) for part in parts]
+    row, table = _rows(parts)
     counters = [part.state["step"] for part in parts]
-    return fused.Work(rule, arrays, row, spans, counters, what), [numbers for _, numbers in rows]
+    return fused.Work(rule, arrays, row, spans, counters, what), table
+
+
+def _rows(parts: Sequence[Part]) -> tuple[tuple[int, ...], list[Any]]:
+    """Which row of a table of numbers is each one's, and the table."""
+    rows: dict[Any, int] = {}
+    row = tuple(rows.setdefault((part.group, part.numbers), len(rows)) for part in parts)
+    return row, [numbers for _, numbers in rows]
 
 
 def _where_they_lie(rule: Rule, part: Part) -> list[torch.Tensor]:
@@ -136,8 +153,8 @@ def _where_they_lie(rule: Rule, part: Part) -> list[torch.Tensor]:
     return [p, fused.like(part.g, p), *part.memory()]
 
 
-def _seen(rule: Rule, p: Plan, part: Part) -> list[torch.Tensor]:
-    """The arrays of a plan, in the type of the memory, complex numbers as pairs."""
+def _seen(part: Part) -> list[torch.Tensor]:
+    """The arrays of its rule, in the type of the memory, complex numbers as pairs."""
     found = [part.p, part.g, *part.memory()]
     if part.wide is not None:
         found = [t.to(part.wide) for t in found]
@@ -152,24 +169,13 @@ def one_by_one(rule: Rule, batch: Sequence[Part], spans: Sequence[int], what: st
     step, p = written.one_by_one(rule, what)
     apart = curvature.by_span(batch, spans) if p.sums else [[part] for part in batch]
     for members in apart:
-        arrays = [_seen(rule, p, part) for part in members]
+        arrays = [_seen(part) for part in members]
         new = step(arrays, [part.numbers for part in members])
         for part, vectors, values in zip(members, arrays, new, strict=True):
-            _put(p, part, vectors, values)
-
-
-def _put(p: Plan, part: Part, vectors: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
-    differentiable = torch.is_grad_enabled()
-    values = [v.clone() if any(v is t for t in vectors) else v for v in values]
-    for name, value in zip(p.puts, values, strict=True):
-        if torch.is_complex(part.p):
-            value = torch.view_as_complex(value)
-        if name == part.rule.point:
-            part.p.copy_(value)
-        elif differentiable:
-            part.state[name] = value
-        else:
-            part.state[name].copy_(value)
+            for name, value in zip(
+                p.puts, [v.clone() if any(v is t for t in vectors) else v for v in values], strict=True
+            ):
+                part.take(name, value)
 
 
 def together(rule: Rule, batch: Sequence[Part], spans: Sequence[int], what: str) -> None:
@@ -177,14 +183,14 @@ def together(rule: Rule, batch: Sequence[Part], spans: Sequence[int], what: str)
     step, p, most = written.together(rule, not tensors, what)
     alike: defaultdict[Any, list[int]] = defaultdict(list)
     for i, part in enumerate(batch):
-        numbers = tuple(map(id, part.numbers)) if tensors else part.numbers
+        numbers = tuple(id(n) if isinstance(n, torch.Tensor) else n for n in part.numbers)
         alike[part.p.device, part.p.dtype, part.g.dtype, numbers, spans[i] if p.sums else 0].append(i)
     totals = {span: [0.0] * sum(map(len, p.sums)) for span in spans}
     chunks = [chunk for members in alike.values() for chunk in _chunks([batch[i] for i in members], members, most)]
     for stage in range(len(p.sums) + 1):
         for members in chunks:
             parts = [batch[i] for i in members]
-            lists = [list(column) for column in zip(*(_seen(rule, p, part) for part in parts), strict=True)]
+            lists = [list(column) for column in zip(*(_seen(part) for part in parts), strict=True)]
             step(stage, lists, parts[0].numbers, totals[spans[members[0]]])
             if stage == len(p.sums) and parts[0].wide is not None:
                 _narrow(p, parts, lists)
@@ -195,8 +201,7 @@ def _narrow(p: Plan, parts: Sequence[Part], lists: Sequence[list[torch.Tensor]])
     for name, values in zip(p.vectors, lists, strict=True):
         if name in p.puts:
             for part, value in zip(parts, values, strict=True):
-                target = part.p if name == part.rule.point else part.state[name]
-                target.copy_(torch.view_as_complex(value) if part.p.is_complex() else value)
+                part.take(name, value)
 
 
 def _chunks(parts: Sequence[Part], members: Sequence[int], most: int) -> list[list[int]]:
@@ -215,11 +220,10 @@ def _chunks(parts: Sequence[Part], members: Sequence[int], most: int) -> list[li
 def by_torch_compile(rule: Rule, batch: Sequence[Part], spans: Sequence[int], what: str) -> None:
     p = planned(rule, what)
     for parts in curvature.by_span(batch, spans) if p.sums else [list(batch)]:
-        arrays = [_seen(rule, p, part) for part in parts]
-        rows: dict[Any, int] = {}
-        row = tuple(rows.setdefault((part.group, part.numbers), len(rows)) for part in parts)
+        arrays = [_seen(part) for part in parts]
+        row, table = _rows(parts)
         kind = tuple((t.shape, t.dtype, t.device) for vectors in arrays for t in vectors)
-        _graph(rule, what, row, kind)(arrays, [_as_tensors(p, numbers) for _, numbers in rows])
+        _graph(rule, what, row, kind)(arrays, [_as_tensors(p, numbers) for numbers in table])
         if any(part.wide is not None for part in parts):
             _narrow(p, parts, [list(column) for column in zip(*arrays, strict=True)])
 
@@ -263,7 +267,7 @@ class Again:
         self.work, _ = prepared(rule, parts, arrays, spans(parts, optimizer.over))
         self.scheduled, self.over = bool(rule.scheduled), optimizer.over
         self.groups = [
-            (g, (optimizer._rule(i, g)[0], *(g[n] for n in CALLING)), tuple(g["params"]))
+            ((optimizer._rule(i, g)[0], *(g[n] for n in CALLING)), tuple(g["params"]))
             for i, g in enumerate(optimizer.param_groups)
         ]
         self.members: defaultdict[int, list[torch.Tensor]] = defaultdict(list)
@@ -272,14 +276,15 @@ class Again:
         self.held = [
             (
                 part.p,
-                _lies(part.p),
+                part.p.data_ptr(),
+                part.p.shape,
+                part.p.stride(),
                 part.p.dtype,
                 part.state,
-                [(n, part.state[n], _lies(part.state[n])) for n in rule.slots],
+                [(n, part.state[n], part.state[n].data_ptr(), part.state[n].shape) for n in ("step", *rule.slots)],
             )
             for part in parts
         ]
-        self.counters = [(part.state, part.state["step"], part.state["step"].data_ptr()) for part in parts]
         taken = {part.p for part in parts}
         self.idle = [p for group in optimizer.param_groups for p in group["params"] if p not in taken]
         self.moved = [part.p for part in parts]
@@ -321,10 +326,10 @@ class Again:
         ):
             return False
         self.rules = []
-        for i, (group, (before, signature, params)) in enumerate(zip(found, self.groups, strict=True)):
+        for i, (group, (signature, params)) in enumerate(zip(found, self.groups, strict=True)):
             now = group["params"]
             self.rules.append(optimizer._rule(i, group))
-            same = group is before and len(now) == len(params) and all(map(is_, now, params))
+            same = len(now) == len(params) and all(map(is_, now, params))
             if not same or (self.rules[-1][0], *(group[n] for n in CALLING)) != signature:
                 return False
         return True
@@ -332,7 +337,7 @@ class Again:
     def _gradients(self, state: Any) -> list[int] | None:
         """The addresses of gradients, where every tensor lies where it did."""
         found, strided = [], torch.strided
-        for p, (address, shape, stride), dtype, memory, held in self.held:
+        for p, address, shape, stride, dtype, memory, held in self.held:
             g = p.grad
             if g is None or g.layout is not strided or g.dtype is not dtype or g.is_neg():
                 return None
@@ -340,17 +345,10 @@ class Again:
                 return None
             if p.data_ptr() != address or p.dtype is not dtype or state.get(p) is not memory:
                 return None
-            for name, tensor, (place, size, _) in held:
+            for name, tensor, place, size in held:
                 if memory.get(name) is not tensor or tensor.data_ptr() != place or tensor.shape != size:
                     return None
             found.append(g.data_ptr())
             if not found[-1] and g.numel():  # a gradient of zeros that takes no memory
                 return None
-        for memory, step, address in self.counters:
-            if memory.get("step") is not step or step.data_ptr() != address:
-                return None
         return found
-
-
-def _lies(t: torch.Tensor) -> tuple[Any, ...]:
-    return t.data_ptr(), t.shape, t.stride()

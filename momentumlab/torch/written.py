@@ -57,20 +57,20 @@ def _tuple(names: Iterable[str]) -> str:
     return f"({''.join(f'{n}, ' for n in names)})"
 
 
-def _expression(p: Plan, name: str) -> str:
-    """A value of the loop over coordinates, of whole tensors."""
+def _expression(p: Plan, name: str, text: str) -> str:
+    """A line of the walk, of whole tensors, and of numbers that may be tensors."""
     if name in p.tape.spreads:
         return f"mean({', '.join(p.means[p.tape.spreads[name]])})"
-    operation, operands = p.tape.calls[name]
-    if operation == "/":
-        operation = "quotient"
-    return f"{operation}({', '.join(operands)})" if operation in (*CALLED, "quotient") else p.tape.body[name]
-
-
-def _number(p: Plan, name: str, text: str) -> str:
-    """A number of the step, which may be a tensor."""
     operation, operands = p.tape.calls.get(name, ("", ()))
-    return f"{operation}({', '.join(operands)})" if operation in CALLED else text
+    called = "quotient" if operation == "/" else operation
+    return f"{called}({', '.join(operands)})" if called in (*CALLED, "quotient") else text
+
+
+def _vectors(p: Plan, name: str) -> list[str]:
+    """The vectors that a line of the loop over coordinates is made of, or of which it is the mean."""
+    if name in p.tape.spreads:
+        return [p.means[p.tape.spreads[name]][0]]
+    return [o for o in p.tape.calls[name][1] if o[:2] == "e_" or o in p.tape.body]
 
 
 def _ordered(p: Plan, values: Sequence[str]) -> list[str]:
@@ -78,9 +78,9 @@ def _ordered(p: Plan, values: Sequence[str]) -> list[str]:
     wanted, stack = set(), list(values)
     while stack:
         name = stack.pop()
-        if name not in wanted:
+        if name in p.tape.body and name not in wanted:
             wanted.add(name)
-            stack += [p.means[p.tape.spreads[name]][0]] if name in p.tape.spreads else p.words(name)
+            stack += _vectors(p, name)
     return [n for n in p.tape.body if n in wanted]
 
 
@@ -91,10 +91,10 @@ def one_by_one(rule: Rule, what: str = "step") -> tuple[Callable, Plan]:
     each = f"for {_tuple(f'e_{n}' for n in p.vectors)}, {_tuple(f'h_{n}' for n in p.columns)} in zip(tensors, numbers):"
     lines, known = [], []
     for stage in range(len(p.sums) + 1):
-        known += [f"{name} = {_number(p, name, text)}" for name, text in p.numbers(stage)]
+        known += [f"{name} = {_expression(p, name, text)}" for name, text in p.numbers(stage)]
         sums = p.sums[stage] if stage < len(p.sums) else []
         values = [value for _, value in sums] or list(p.puts.values())
-        body = [*known, *(f"{name} = {_expression(p, name)}" for name in _ordered(p, values))]
+        body = [*known, *(f"{name} = {_expression(p, name, p.tape.body[name])}" for name in _ordered(p, values))]
         body += [f"{name} = {name} + summed({value})" for name, value in sums] or [f"new.append({_tuple(values)})"]
         lines += [*(f"{name} = 0.0" for name, _ in sums), *([] if sums else ["new = []"]), each, *_in(body)]
     return _compiled("\n".join(["def step(tensors, numbers):", *_in([*lines, "return new"])])), p
@@ -108,7 +108,7 @@ def _foreach(name: str) -> tuple[Callable, Any]:
 
 
 ADD, SUB, MUL, DIV, NEG = (_foreach(n) for n in ("add", "sub", "mul", "div", "neg"))
-SQRT, ABS = (_foreach(n) for n in ("sqrt", "abs"))
+UNARY = {"sqrt": _foreach("sqrt"), "abs": _foreach("abs"), "negative": NEG}
 EXTREMES = {n: (_foreach(n), _foreach(f"clamp_{c}")) for n, c in (("maximum", "min"), ("minimum", "max"))}
 
 
@@ -145,8 +145,9 @@ def binary(operation: str, a: Any, b: Any, into: str = "", alpha: float | None =
     return _into(ADD, True, _into(NEG, into == "b", b), a)
 
 
-def unary(pair: tuple[Callable, Callable], a: list, into: str = "") -> list:
-    return _into(pair, into == "a", a)
+def unary(operation: str, a: list, into: str = "") -> list:
+    """√a, |a| or −a."""
+    return _into(UNARY[operation], into == "a", a)
 
 
 def extreme(name: str, a: Any, b: Any, into: str = "") -> list:
@@ -181,25 +182,22 @@ def choose(condition: Any, a: Any, b: Any) -> list:
     return [t.clone() for t in chosen] if isinstance(chosen, list) else [torch.full_like(t, chosen) for t in other]
 
 
-LISTS = dict(
-    copy=copy, choose=choose, binary=binary, unary=unary, extreme=extreme, each=each, SQRT=SQRT, ABS=ABS, NEG=NEG
-)
+LISTS = dict(copy=copy, choose=choose, binary=binary, unary=unary, extreme=extreme, each=each)
 
 
 class Writer:
     """The lines of one loop over coordinates as operators on lists, which reuse what is no longer needed.
 
     A result is written over an operand that nothing reads any more: a temporary, or an array of the rule's that is on
-    its way to its own new value. `fold` makes a ± number·b one operator,
-    which does not round the product.
+    its way to its own new value. `fold` makes a ± number·b one operator, which does not round the product.
     """
 
     def __init__(self, p: Plan, values: Sequence[str], puts: dict[str, str], fold: bool) -> None:
-        self.p, self.fold = p, fold
+        self.p = p
         self.names = _ordered(p, values)
-        self.uses = Counter(o for n in self.names for o in self._operands(n)) + Counter(values)
+        self.uses = Counter(o for n in self.names for o in _vectors(p, n)) + Counter(values)
         self.place: dict[str, str] = {}  # value -> the variable that holds it
-        self.path = {n: {f"e_{n}", *self._above(value)} for n, value in puts.items()}
+        self.path = {n: {f"e_{n}", *_ordered(p, [value])} for n, value in puts.items()}
         self.temporaries, self.most = 0, 0
         self.held: set[str] = set()
         self.lines: list[str] = []
@@ -209,32 +207,15 @@ class Writer:
             if name not in skipped:
                 self._write(name)
 
-    def _above(self, value: str) -> set[str]:
-        found, stack = set(), [value]
-        while stack:
-            name = stack.pop()
-            if name not in found and name in self.p.tape.body:
-                found.add(name)
-                stack += self._operands(name)
-        return found
-
-    def _operands(self, name: str) -> list[str]:
-        if name in self.p.tape.spreads:
-            return [self.p.means[self.p.tape.spreads[name]][0]]
-        return [o for o in self.p.tape.calls[name][1] if self._is_vector(o)]
-
-    def _is_vector(self, name: str) -> bool:
-        return name[:2] == "e_" or name in self.p.tape.body
-
     def _folds(self, name: str) -> tuple[str, str, str] | None:
         """Of a ± number·b: the number, b, and the name of the product, which nothing else uses."""
         operation, operands = self.p.tape.calls.get(name, ("", ()))
-        if operation not in ("+", "-") or not all(map(self._is_vector, operands)):
+        if operation not in ("+", "-") or len(_vectors(self.p, name)) != 2:
             return None
         product = operands[1]
         inner, factors = self.p.tape.calls.get(product, ("", ()))
-        vectors = [f for f in factors if self._is_vector(f)]
-        if inner != "*" or len(vectors) != 1 or self.uses[product] != 1 or operands[0] == product:
+        vectors = _vectors(self.p, product) if inner else []
+        if inner != "*" or len(vectors) != 1 or self.uses[product] != 1:
             return None
         return next(f for f in factors if f not in vectors), vectors[0], product
 
@@ -253,14 +234,12 @@ class Writer:
             self._assign(name, text, [operands[0], b], "a")
         else:
             shown = ", ".join(map(self._variable, operands))
-            vectors = [o for o in operands if self._is_vector(o)]
+            vectors = _vectors(self.p, name)
             if operation in ("+", "-", "*", "/"):
-                may = "ab" if operation in "+*" or not self._is_vector(operands[0]) else "a"
+                may = "ab" if operation in "+*" or operands[0] not in vectors else "a"
                 self._assign(name, f"binary({operation!r}, {shown}, {{into!r}})", operands, may)
-            elif operation in ("sqrt", "abs", "negative"):
-                self._assign(
-                    name, f"unary({operation[:3].upper().replace('SQR', 'SQRT')}, {shown}, {{into!r}})", operands, "a"
-                )
+            elif operation in UNARY:
+                self._assign(name, f"unary({operation!r}, {shown}, {{into!r}})", operands, "a")
             elif operation in ("maximum", "minimum"):
                 both = len(vectors) == 2
                 self._assign(name, f"extreme({operation!r}, {shown}, {{into!r}})", operands, "a" if both else "ab")
@@ -271,12 +250,12 @@ class Writer:
 
     def _assign(self, name: str, text: str, operands: Sequence[str], may: str) -> None:
         """One line; its result over an operand that is read for the last time, where `may` names it."""
-        vectors = [o for o in operands if self._is_vector(o)]
+        vectors = [o for o in operands if o[:2] == "e_" or o in self.p.tape.body]
         for o in set(vectors):
             self.uses[o] -= vectors.count(o)
         into, variable = "", f"t{self.temporaries}"
         for place, o in zip("ab", operands, strict=False):
-            if place in may and self._is_vector(o) and not self.uses[o] and self._owns(self._variable(o), name):
+            if place in may and o in vectors and not self.uses[o] and self._owns(self._variable(o), name):
                 into, variable = place, self._variable(o)
                 break
         if not into:
@@ -308,7 +287,7 @@ def together(rule: Rule, fold: bool = True, what: str = "step") -> tuple[Callabl
     most, lines, known = 1, [], []
     totals: list[Any] = []
     for stage in range(len(p.sums) + 1):
-        known += [f"{name} = {_number(p, name, text)}" for name, text in p.numbers(stage)]
+        known += [f"{name} = {_expression(p, name, text)}" for name, text in p.numbers(stage)]
         sums = p.sums[stage] if stage < len(p.sums) else []
         puts = {} if sums else p.puts
         w = Writer(p, [value for _, value in sums] or list(puts.values()), puts, fold)

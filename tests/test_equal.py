@@ -90,16 +90,7 @@ SEARCHED = [name for name in LOOPS if LOOPS[name]().search is not None]
 FIXED = [name for name in LOOPS if "under" not in name]
 
 
-QUICK = (
-    "gradient_descent",
-    "heavy_ball",
-    "nesterov",
-    "rsgdm",
-    "triple_momentum",
-    "pmg by lbfgs",
-    "pmg by bb1",
-    "newton",
-)
+QUICK = ("heavy_ball", "nesterov", "rsgdm", "pmg by lbfgs")
 BOTH = [*((n, False) for n in FIXED), *((n, True) for n in SEARCHED if n in QUICK or "under" in n)]
 BOTH += [pytest.param(n, True, marks=pytest.mark.slow) for n in SEARCHED if n not in QUICK and "under" not in n]
 

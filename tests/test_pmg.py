@@ -91,7 +91,13 @@ def test_lagged_bfgs_can_blow_up_on_rosenbrock_and_the_safeguard_holds_it():
 # ------------------------------------------------------------------ reductions
 
 
-@pytest.mark.parametrize("by", [*PAIRS, "identity", ml.hessian()], ids=str)
+KINDS = [*PAIRS, "identity", ml.hessian()]
+QUICK = ("bfgs", "lbfgs", "quasi_cauchy", "bb1")
+
+
+@pytest.mark.parametrize(
+    "by", [by if by in QUICK else pytest.param(by, marks=pytest.mark.slow) for by in KINDS], ids=str
+)
 @pytest.mark.parametrize(
     "numbers",
     [pytest.param({}, id="searched", marks=pytest.mark.slow), pytest.param({"lr": 2e-3, "beta": 0.95}, id="fixed")],

@@ -4,6 +4,9 @@ Each kind keeps `rows`, as long as x, and `numbers`, and has functions of them: 
 write Bv and B⁻¹v into `out`; `update` makes Bs = y, where y = g − last, and then last = g (the Hessian, which is
 evaluated into `rows`, is modified there). An update follows an `apply` to its s, whose result it is given; `learn` is
 both, or as much of them as the update needs. Pairs out of the range of doubles are skipped, so that B stays finite.
+
+Two kinds only `solve`, and take no step before the first pair that is longer than 1. Their I is then scaled by a pair:
+a matrix by the first, to sᵀy/sᵀs, the curvature along it; limited memory by the newest, to yᵀy/sᵀy.
 """
 
 from math import inf
@@ -13,9 +16,10 @@ import numpy as np
 from .ops import blend, combine, dot, keep_pair, products, sqrt, turn, where
 
 BFGS, DFP, SR1 = range(3)
+DUAL = {BFGS: DFP, DFP: BFGS, SR1: SR1}  # what an update of B is to its inverse
 TINY = 1e-303  # of products, below which doubles lose their digits
 EXTREME = 1e100  # of curvatures and their inverses, where limited memory, which multiplies several, lets go of a pair
-DAMP, KIND = range(2)  # what the first row of numbers holds for a dense matrix
+DAMP, KIND, LEARNT = range(3)  # what the first row of numbers holds for a dense matrix
 HELD, NEWEST, GAMMA = range(1, 4)  # and for limited memory, after DAMP
 SCALES, AT, SHARES, WEIGHTS, PRODUCTS = range(1, 6)  # further rows for limited memory; see `parts`
 
@@ -62,6 +66,11 @@ def dense_update(rows, numbers, s, g, last, Bs):
     """
     b, a = rows[s.size], rows[s.size + 1]
     ss, sy, yy = keep_pair(s, g, last, b, a)
+    revise(rows, numbers, ss, sy, yy, s, Bs, b, a)
+
+
+def revise(rows, numbers, ss, sy, yy, s, Bs, b, a):
+    """Of the pair s and y, which stands in a."""
     if numbers[0, KIND] == SR1:
         blend(1.0, a, -1.0, Bs, b)
         sr, rr = dot(s, b), dot(b, b)
@@ -94,6 +103,40 @@ def dense_update(rows, numbers, s, g, last, Bs):
 def dense_learn(rows, numbers, s, g, last, Bs):
     dense_apply(rows, numbers, s, Bs)
     dense_update(rows, numbers, s, g, last, Bs)
+
+
+# ------------------------------------------------------------------ its inverse H, kept in its place
+
+
+def at_first(v, out):
+    """v/max(1, ‖v‖)."""
+    blend(1.0 / max(1.0, sqrt(dot(v, v))), v, 0.0, v, out)
+
+
+def inverse_start(rows, numbers):
+    pass
+
+
+def inverse_solve(rows, numbers, v, out):
+    if numbers[0, LEARNT] > 0.0:
+        turn(rows, v, out)
+    else:
+        at_first(v, out)
+
+
+def inverse_learn(rows, numbers, s, g, last, Hy):
+    """An update of B is one of H with s and y in each other's place: BFGS's is DFP's, DFP's BFGS's, SR1's its own."""
+    n, y, b, a = s.size, last, rows[s.size], rows[s.size + 1]
+    blend(1.0, g, -1.0, last, y)
+    ss, sy, yy = dot(s, s), dot(s, y), dot(y, y)
+    if share(0.0, ss, sy, yy, ss) > 0.0 and numbers[0, LEARNT] == 0.0:
+        numbers[0, LEARNT] = 1.0
+        for i in range(n):
+            rows[i, i] = ss / sy
+    turn(rows, y, Hy)
+    blend(1.0, s, 0.0, s, a)
+    revise(rows, numbers, yy, sy, ss, y, Hy, b, a)
+    blend(1.0, g, 0.0, g, last)
 
 
 # ------------------------------------------------------------------ limited memory: steps, then changes of gradient
@@ -152,9 +195,9 @@ def compact_solve(rows, numbers, v, out):
         combine(1.0, out, weights[i:], rows, at[i : i + 1], out)
 
 
-def compact_update(rows, numbers, s, g, last, Bs):
-    """Append a pair; steps that have become dependent are forgotten, oldest first."""
-    scales, at, shares, _, SS, L, factor = parts(numbers, rows)
+def append(rows, numbers, s, g, last, Bs):
+    """Write the newest pair over the oldest; False where it is to be skipped."""
+    scales, at, shares, _, SS, L, _ = parts(numbers, rows)
     places = rows.shape[0] // 2
     new = (int(numbers[0, NEWEST]) + 1) % places
     step, change = rows[new], rows[places + new]
@@ -165,23 +208,36 @@ def compact_update(rows, numbers, s, g, last, Bs):
         blend(phi, change, 1.0 - phi, Bs, change)
         sy, yy = curved(phi, sy, sBs), dot(change, change)
     if phi == 0.0 or not (ss / sy < EXTREME and yy / sy < EXTREME):
-        return
+        return False
     numbers[0, NEWEST], numbers[0, GAMMA] = new, yy / sy
     if numbers[0, HELD] == places - 1:
         forget_oldest(numbers, scales, at, shares, SS, L)
     held = int(numbers[0, HELD])
     scales[held] = 1.0 / sqrt(sy)
-    for i in range(held):
-        scale = scales[held] * scales[i]
-        SS[held, i], L[held, i] = scale * shares[i], scale * shares[held + i]
     SS[held, held] = ss / sy
     at[held] = new
     numbers[0, HELD] = held + 1.0
+    return True
+
+
+def compact_update(rows, numbers, s, g, last, Bs):
+    """Append a pair; steps that have become dependent are forgotten, oldest first."""
+    if not append(rows, numbers, s, g, last, Bs):
+        return
+    scales, at, shares, _, SS, L, factor = parts(numbers, rows)
+    newest = int(numbers[0, HELD]) - 1
+    for i in range(newest):
+        scale = scales[newest] * scales[i]
+        SS[newest, i], L[newest, i] = scale * shares[i], scale * shares[newest + i]
     while numbers[0, HELD] > 0.0 and not compact_factor(numbers, SS, L, factor):
         forget_oldest(numbers, scales, at, shares, SS, L)
+    point_at_changes(rows, numbers, at)
+
+
+def point_at_changes(rows, numbers, at):
     held = int(numbers[0, HELD])
     for i in range(held):
-        at[held + i] = places + at[i]
+        at[held + i] = rows.shape[0] // 2 + at[i]
 
 
 def compact_learn(rows, numbers, s, g, last, Bs):
@@ -192,6 +248,23 @@ def compact_learn(rows, numbers, s, g, last, Bs):
         _, at, shares, _, _, _, _ = parts(numbers, rows)
         products(rows, at[: 2 * int(numbers[0, HELD])], s, shares)
     compact_update(rows, numbers, s, g, last, Bs)
+
+
+def recursive_start(rows, numbers):
+    compact_start(rows, numbers)
+
+
+def recursive_solve(rows, numbers, v, out):
+    if numbers[0, HELD] > 0.0:
+        compact_solve(rows, numbers, v, out)
+    else:
+        at_first(v, out)
+
+
+def recursive_learn(rows, numbers, s, g, last, Bs):
+    """The recursion needs nothing but the pairs."""
+    if append(rows, numbers, s, g, last, Bs):
+        point_at_changes(rows, numbers, parts(numbers, rows)[1])
 
 
 def forget_oldest(numbers, scales, at, shares, SS, L):

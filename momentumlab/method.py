@@ -70,10 +70,13 @@ class Method:
         first = 1.0 if self.search is None or self.search.own else self.bound_rule.first_step()
         return first if 0 < first < 1 else 1.0
 
-    @property
+    @cached_property
     def stored(self) -> Stored | None:
-        """The preconditioner, if it keeps arrays, which both loops know; a diagonal one is part of the rule."""
-        return self.preconditioner if isinstance(self.preconditioner, Stored) else None
+        """The preconditioner as it is kept, if it keeps arrays, which both loops know; a diagonal is the rule's."""
+        by = self.preconditioner
+        if not isinstance(by, Stored):
+            return None
+        return by.inverted if all(name[0] == "H" for name in self.base.inputs) else by
 
     @property
     def foreign(self) -> bool:

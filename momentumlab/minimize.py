@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from .method import Method
 from .numpy_loop import stepwise
 from .objective import Objective, start
 from .ops import norm as euclidean_norm
+from .preconditioners import lbfgs
 from .problems import Problem, problem
 from .result import SENTENCES, History, Result, Status, Step, diverged
 from .rule import Rule
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
 MAXITER = 100_000
+MATRIX = 100
+"""Variables up to which the default method keeps a matrix; docs/choosing.md shows why."""
 ELSE = "take another preconditioner, such as bfgs()"
 
 
@@ -57,9 +61,10 @@ def minimize(
     x0 : array_like
         Where to start, in any shape, which `fun` then sees too; a problem's own start if it is left out.
     method : Method, Rule or str, optional
-        Such as ``heavy_ball(lr=0.01)``; ``nesterov()`` if it is left out. Without `lr`, the step size is
-        found by `Backtracking`, or for `newton` by `Armijo`, unless the rule's step does not scale with the
-        gradient, as Adam's: such a rule takes its default lr.
+        Such as ``heavy_ball(lr=0.01)``; if it is left out ``quasi_newton()``, BFGS, and for more than 100 variables
+        ``quasi_newton(preconditioner=lbfgs(10))``. Without `lr`, the step size is found by `Backtracking`, or for
+        `newton` by `Armijo`, unless the rule's step does not scale with the gradient, as Adam's: such a rule takes its
+        default lr.
     args : tuple, optional
         Further arguments of `fun`, `jac` and `hess`.
     jac : callable, bool or str, optional
@@ -105,13 +110,13 @@ def minimize(
     >>> minimize("rosenbrock", tol=1e-8).message
     'The gradient is within the tolerance.'
     """
-    method = as_method(method)
+    method = None if method is None else as_method(method)
     maxiter = _limit("maxiter", MAXITER if maxiter is None else maxiter, whole=True)
     tol = _limit("tol", tol)
     time_limit = math.inf if time_limit is None else _limit("time_limit", time_limit)
     if not isinstance(norm, (int, float)) or norm not in (2, np.inf):
         raise ValueError(f"norm = {short(norm)}; it must be inf or 2")
-    objective, x = _objective(fun, x0, method, jac, args, hess)
+    objective, x, method = _objective(fun, x0, method, jac, args, hess)
     if hess is not None and not method.may_take_hessian:
         warnings.warn(f"{method} does not use Hessian information (hess)", RuntimeWarning, stacklevel=2)
     report = _reporter(callback) if callback is not None else None
@@ -203,8 +208,7 @@ def iterate(
     >>> step.k, sorted(step.slots)
     (39, ['v'])
     """
-    method = as_method(method)
-    objective, x = _objective(fun, x0, method, jac, args, hess)
+    objective, x, method = _objective(fun, x0, None if method is None else as_method(method), jac, args, hess)
     return _read_only(stepwise(objective, method, x))
 
 
@@ -215,13 +219,23 @@ def _read_only(steps: Iterator[Step]) -> Iterator[Step]:
         yield step
 
 
-def as_method(method: Method | Rule | str | None) -> Method:
-    """A Method from a Method, a Rule or the name of one; `nesterov()` from None."""
+@cache
+def _default(many: bool) -> Method:
+    return rules.quasi_newton(preconditioner=lbfgs(10)) if many else rules.quasi_newton()
+
+
+def default(n: int) -> Method:
+    """What runs on n variables where no method is given."""
+    return _default(n > MATRIX)
+
+
+def as_method(method: Method | Rule | str) -> Method:
+    """A Method from a Method, a Rule or the name of one."""
     if isinstance(method, str):
         if method not in rules.__all__:
             raise ValueError(unknown("rule", method, rules.__all__))
         method = getattr(rules, method)
-    found = rules.nesterov() if method is None else method() if isinstance(method, Rule) else method
+    found = method() if isinstance(method, Rule) else method
     if not isinstance(found, Method):
         raise TypeError(
             f"method = {short(method)}; give a method such as heavy_ball(lr=0.01), a rule, or the name of one"
@@ -236,9 +250,14 @@ def _loop(objective: Objective, method: Method, x: np.ndarray, history: History,
     lacks = objective.native is None or method.foreign or (method.takes_hessian and objective.native_hess is None)
     if lacks:
         return stepwise(objective, method, x)
-    from .compiled import Loop
+    return iter(_compiled().Loop(objective, method, x, history, **watch))
 
-    return iter(Loop(objective, method, x, history, **watch))
+
+@cache
+def _compiled() -> Any:
+    from . import compiled
+
+    return compiled
 
 
 def _shown(steps: Iterator[Step], maxiter: int) -> Iterator[Step]:
@@ -255,8 +274,8 @@ def _shown(steps: Iterator[Step], maxiter: int) -> Iterator[Step]:
 
 
 def _objective(
-    fun: Callable | Problem | str, x0: Any, method: Method, jac: Any, args: tuple, hess: Any
-) -> tuple[Objective, np.ndarray]:
+    fun: Callable | Problem | str, x0: Any, method: Method | None, jac: Any, args: tuple, hess: Any
+) -> tuple[Objective, np.ndarray, Method]:
     if isinstance(fun, str):
         fun = problem(fun)
     if isinstance(fun, Problem):
@@ -264,28 +283,33 @@ def _objective(
             raise TypeError(
                 f"problem {fun.name} has its own gradient, Hessian and arguments; leave out jac, hess and args"
             )
+        x = fun.point(fun.x0 if x0 is None else x0)
+        method = method or default(x.size)
         if method.takes_hessian and fun.hess is None:
             raise TypeError(f"{method} asks for the Hessian, which problem {fun.name} does not have; {ELSE}")
         if fun.sampler is not None and method.search is not None:
             raise TypeError(
                 f"{method} searches its step size by comparing values of f, and runs on {fun.name} see samples of it; "
-                f"give lr, as in {method.name}(lr=0.01)"
+                "give lr, as in heavy_ball(lr=0.01)"
             )
-        objective, x = fun.objective(), fun.point(fun.x0 if x0 is None else x0)
+        objective = fun.objective()
         if not fun.compile:
             objective.check_bounds()
-        return objective, x
+        return objective, x, method
     if x0 is None:
         raise TypeError("x0 is missing; only problems have a start of their own")
+    x = start(x0)
+    method = method or default(x.size)
     if method.takes_hessian and hess is None:
         raise TypeError(f"{method} asks for the Hessian: give hess=..., a function of x, or {ELSE}")
-    x = start(x0)
     objective = Objective(fun, jac, args, x.shape, hess=hess)
     objective.check_bounds()
-    return objective, x
+    return objective, x, method
 
 
 def _limit(name: str, value: Any, whole: bool = False) -> Any:
+    if type(value) is (int if whole else float) and value >= 0:
+        return value
     kind = "a whole number" if whole else "a number"
     try:
         if isinstance(value, (bool, str)) or np.ndim(value) or not value >= 0 or (whole and int(value) != value):
@@ -296,7 +320,8 @@ def _limit(name: str, value: Any, whole: bool = False) -> Any:
 
 
 def _largest(g: np.ndarray) -> float:
-    return float(np.abs(g).max())
+    sizes = np.abs(g).ravel()
+    return sizes.item(sizes.argmax())  # nan where there is one
 
 
 def _euclidean(g: np.ndarray) -> float:

@@ -93,8 +93,9 @@ class Supply:
     def __init__(self, objective: Objective, method: Method, x: np.ndarray, g: np.ndarray) -> None:
         self.method, self.rule = method, method.rule
         self.given = np.copy if method.foreign else lambda v: v  # what is a user's to write to
-        started = method.preconditioner.start(objective, self.given(x))
-        self.running = method.preconditioner if started is None else started
+        by: Any = method.stored or method.preconditioner
+        started = by.start(objective, self.given(x))
+        self.running: Any = by if started is None else started
         for needed in ("update", *{"apply" if name[0] == "B" else "solve" for name in self.rule.inputs}):
             if not callable(getattr(self.running, needed, None)):
                 raise TypeError(f"{method}: its preconditioner has no method {needed}, which the rule takes")
@@ -113,8 +114,9 @@ class Supply:
     def products(self, x: np.ndarray, g: np.ndarray, slots: Sequence[np.ndarray], k: int) -> tuple[np.ndarray, ...]:
         """The products with what is known."""
         vectors = {"g": self.rule.seen(x, g, self.method.row(k)), **dict(zip(self.rule.slots, slots, strict=True))}
-        does = {"B": self.running.apply, "H": getattr(self.running, "solve", None)}
-        return tuple(self._vector(does[name[0]](self.given(vectors[name[1:]])), x) for name in self.rule.inputs)
+        does = {"B": "apply", "H": "solve"}
+        found = (getattr(self.running, does[name[0]])(self.given(vectors[name[1:]])) for name in self.rule.inputs)
+        return tuple(self._vector(product, x) for product in found)
 
     def _vector(self, product: Any, x: np.ndarray) -> np.ndarray:
         return vector(product, x.shape, f"the preconditioner {self.method.preconditioner!r}")

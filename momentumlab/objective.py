@@ -64,10 +64,11 @@ class Objective:
         self._fun, self._jac, self._hess = fun, jac, hess
         self._both: Callable | None = None  # of x, where f and its gradient come together
         self._apart: Callable = self._separate  # of x and f, where they do not
-        compiled = is_compiled(fun) and not self.args
         if native is not None:
             self._both = self._written
-        elif jac is None and _writes_gradient(fun, len(self.args)):
+            return
+        compiled = is_compiled(fun) and not self.args
+        if jac is None and _writes_gradient(fun, len(self.args)):
             self._both = self._written
             if compiled:
                 self._go_native(fun)

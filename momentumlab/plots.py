@@ -116,7 +116,7 @@ def performance_profile(profiles: Mapping[str, Profile], cost: str = "evaluation
         What the cost is, for the label.
     """
     hint = "\n(a run with tol = 0 never converges;\nplot_data_profile goes by values of f)"
-    return _profiles(profiles, rf"$\tau$ = {cost} / least of any method", 1.0, 2, hint=hint)
+    return step_curves(profiles, rf"$\tau$ = {cost} / least of any method", 1.0, 2, hint=hint)
 
 
 def data_profile(profiles: Mapping[str, Profile], tau: float) -> Figure:
@@ -131,7 +131,7 @@ def data_profile(profiles: Mapping[str, Profile], tau: float) -> Figure:
     """
     least = min((p.steps[0] for p in profiles.values() if np.isfinite(p.steps[0])), default=1.0)
     left = 10.0 ** math.floor(math.log10(least / 2))
-    return _profiles(profiles, r"$\alpha$ = evaluations / $(n + 1)$", left, 10, title=rf"tolerance $\tau$ = {tau:g}")
+    return step_curves(profiles, r"$\alpha$ = evaluations / $(n + 1)$", left, 10, title=rf"tolerance $\tau$ = {tau:g}")
 
 
 def _columns(comparison: "Comparison") -> dict[Problem, dict[str, Result]]:
@@ -244,9 +244,10 @@ def check_columns(problems: int) -> None:
         )
 
 
-def _profiles(
+def step_curves(
     profiles: Mapping[str, Profile], xlabel: str, left: float, base: int, title: str | None = None, hint: str = ""
 ) -> Figure:
+    """The fraction of the problems solved at no more than each cost, from `left` on."""
     solved = [p.steps[np.isfinite(p.steps)] for p in profiles.values()]
     right = 1.15 * max(base * left, *(steps.max(initial=0.0) for steps in solved))
     with plt.rc_context(RC):

@@ -23,6 +23,9 @@ from .trace import check_diagonal
 if TYPE_CHECKING:
     from .rule import Rule
 
+INVERTED = {"dense": "inverse", "compact": "recursive"}
+"""How the kinds of `curvature` are kept where no other product than B⁻¹v is asked for."""
+
 LARGEST = 10_000
 """Variables up to which an n × n matrix is kept; it takes 800 MB there."""
 
@@ -125,12 +128,13 @@ def preconditioner(step: Callable) -> Pointwise:
 
     Examples
     --------
-    >>> from momentumlab import minimize, pmg
+    >>> from momentumlab import minimize, pmg, problem
     >>> from momentumlab.ops import where
     >>> @preconditioner
     ... def averaged(s, y, B=1.0, /, nu=0.5):
     ...     return where(y / s > 0, (1 - nu) * B + nu * y / s, B)
-    >>> minimize("mccormick", method=pmg(preconditioner=averaged)).success
+    >>> p = problem("mccormick")
+    >>> minimize(p.f, p.x0, pmg(preconditioner=averaged)).success
     True
     """
     if not isinstance(step, FunctionType):
@@ -206,7 +210,7 @@ class Stored:
     ----------
     name : str
     kind : str
-        Whose functions it uses: dense, compact or hessian.
+        Whose functions it uses: dense, compact, their inverses, or hessian.
     update : str
         The name of what it does with a pair.
     settings : tuple of float
@@ -229,6 +233,15 @@ class Stored:
         """Whether it is made of the Hessian, not of pairs."""
         return self.kind == "hessian"
 
+    @property
+    def inverted(self) -> "Stored":
+        """The same, of which no other product than B⁻¹v is asked; a damped one needs Bs."""
+        damped, *kind = self.settings or (1.0,)
+        if damped or self.kind not in INVERTED:
+            return self
+        dual = [float(curvature.DUAL[int(k)]) for k in kind]
+        return replace(self, kind=INVERTED[self.kind], update=f"{INVERTED[self.kind]}_learn", settings=(damped, *dual))
+
     def arrays(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows and numbers as they are before the first update."""
         if not self.memory and n > LARGEST:
@@ -244,7 +257,7 @@ class Stored:
     def shapes(self, n: int) -> tuple[tuple[int, int], tuple[int, int]]:
         """Of rows and numbers."""
         m = self.memory
-        rows = 2 * (m + 1) if m else n + 2 * (self.kind == "dense")
+        rows = 2 * (m + 1) if m else n + 2 * (not self.reads_hessian)
         return (rows, n), (curvature.PRODUCTS + 3 * m, max(4, 2 * m))
 
     def start(self, problem: Any, x: np.ndarray) -> "RunningStored":
@@ -279,15 +292,14 @@ class RunningStored:
         return self._product("solve", v)
 
     def update(self, x: np.ndarray, s: np.ndarray, y: np.ndarray) -> None:
+        change, before = y.ravel(), np.zeros(y.size)
+        name = self.kind.update
         if self.kind.reads_hessian:
             self.rows[:] = self.problem.hess(x)
         elif self.applied is None or not np.array_equal(s, self.applied):
-            self.apply(s)
+            name = f"{self.kind.kind}_learn"
         with np.errstate(all="ignore"):
-            change, before = y.ravel(), np.zeros(y.size)
-            getattr(curvature, self.kind.update)(
-                self.rows, self.numbers, s.ravel(), change, before, self.result.ravel()
-            )
+            getattr(curvature, name)(self.rows, self.numbers, s.ravel(), change, before, self.result.ravel())
         self.applied = None
 
 

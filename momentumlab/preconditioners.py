@@ -38,7 +38,8 @@ def bfgs(curvature: str = "skip") -> Stored:
     Returns
     -------
     Stored
-        For up to 10 000 variables. A product takes one pass over the matrix; `newton` solves with it, in O(n³).
+        For up to 10 000 variables. A product takes one pass over the matrix. For `newton` its inverse is kept, which
+        starts as sᵀs/sᵀy I of the first pair; damped it is solved with, in O(n³).
 
     Raises
     ------
@@ -52,7 +53,8 @@ def bfgs(curvature: str = "skip") -> Stored:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.bfgs())).nit
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.bfgs())).nit
     38
     """
     return _dense("bfgs", arrays.BFGS, curvature)
@@ -85,7 +87,8 @@ def dfp(curvature: str = "skip") -> Stored:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.dfp())).nit
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.dfp())).nit
     38
     """
     return _dense("dfp", arrays.DFP, curvature)
@@ -109,7 +112,8 @@ def sr1() -> Stored:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.sr1())).success
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.sr1())).success
     True
     """
     return _dense("sr1", arrays.SR1, "skip")
@@ -143,7 +147,8 @@ def lbfgs(memory: int = 5, curvature: str = "skip") -> Stored:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.lbfgs(memory=3))).success
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.lbfgs(memory=3))).success
     True
     """
     if not isinstance(memory, Integral) or isinstance(memory, bool) or memory < 1:
@@ -188,7 +193,8 @@ def hessian(modify: str | None = "shift") -> Stored:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("beale", method=ml.newton(preconditioner=ml.hessian(modify="abs"))).nit
+    >>> p = ml.problem("beale")
+    >>> ml.minimize(p.f, p.x0, ml.newton(preconditioner=ml.hessian(modify="abs")), hess=p.hess).nit
     7
     """
     if modify not in tuple(MODIFIED):
@@ -233,7 +239,8 @@ def diagonal(bounds: Bounds = BOUNDS) -> Pointwise:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.diagonal())).success
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.diagonal())).success
     True
     """
     return _bounded(_diagonal, "diagonal", bounds)
@@ -266,7 +273,8 @@ def quasi_cauchy(bounds: Bounds = BOUNDS, curvature: str = "skip") -> Pointwise:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.quasi_cauchy())).nit
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.quasi_cauchy())).nit
     31
     """
     return _bounded(_quasi_cauchy, "quasi_cauchy", bounds, curvature)
@@ -297,7 +305,8 @@ def bb1(bounds: Bounds = BOUNDS, curvature: str = "skip") -> Pointwise:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.bb1())).nit
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.bb1())).nit
     19
     """
     return _bounded(_bb1, "bb1", bounds, curvature)
@@ -328,7 +337,8 @@ def bb2(bounds: Bounds = BOUNDS, curvature: str = "skip") -> Pointwise:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.bb2())).success
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.bb2())).success
     True
     """
     return _bounded(_bb2, "bb2", bounds, curvature)
@@ -344,7 +354,8 @@ def identity() -> Pointwise:
     Examples
     --------
     >>> import momentumlab as ml
-    >>> ml.minimize("mccormick", method=ml.pmg(preconditioner=ml.identity())).success
+    >>> p = ml.problem("mccormick")
+    >>> ml.minimize(p.f, p.x0, ml.pmg(preconditioner=ml.identity())).success
     True
     """
     return _identity.having("identity", "")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .problems import Problem
 
 ROWS = 4096  # of history, at most
+FEW = 256  # for which there is room at first: what is not written to need not be had
 SMALL = 64  # dimension up to which history keeps the iterates (2 MB at most)
 
 
@@ -91,9 +92,9 @@ def limit(f0: float) -> float:
     return 1e20 * max(1.0, abs(f0))
 
 
-def is_finite(x: np.ndarray, fun: float, jac: np.ndarray) -> bool:
-    """Whether the point, the objective and the gradient all are."""
-    return math.isfinite(fun) and bool(np.isfinite(jac).all() and np.isfinite(x).all())
+def is_finite(fun: float, *arrays: np.ndarray) -> bool:
+    """Whether the objective is, and all of a gradient and a point."""
+    return math.isfinite(fun) and all(np.count_nonzero(np.isfinite(a)) == a.size for a in arrays)
 
 
 class History:
@@ -119,22 +120,35 @@ class History:
     def __init__(self, shape: tuple[int, ...], norm: float = math.inf) -> None:
         n = math.prod(shape)
         self.shape, self.norm = shape if n <= SMALL else (0,), norm
-        self.log, self.spent = np.empty((ROWS - 1, 3)), np.zeros(ROWS - 1)
-        self.path = np.empty((ROWS - 1, n if n <= SMALL else 0))
+        self.log, self.path = np.empty((FEW - 1, 3)), np.empty((FEW - 1, n if n <= SMALL else 0))
+        self.values = np.zeros(FEW)
         self.rows, self.stride = 0, 1
         self._last: tuple[Any, ...] | None = None
 
+    @property
+    def spent(self) -> np.ndarray:
+        """Evaluations before each row."""
+        return self.values[1:]
+
     def record(self, step: Step, gnorm: float, nfev: int) -> None:
         """Keep a step if it is due, and remember it as the last."""
-        self._last = (step.k, step.fun, gnorm), step.iterate.ravel()[: self.path.shape[1]].copy(), [nfev]
-        if step.k % self.stride == 0 and (self.rows == 0 or self.log[self.rows - 1, 0] < step.k):
-            self.log[self.rows], self.path[self.rows], [self.spent[self.rows]] = self._last
+        k, rows = step.k, self.rows
+        if rows and self.log.item(rows - 1, 0) >= k:  # written by the compiled loop
+            self._last = None
+            return
+        self._last = last = (k, step.fun, gnorm), step.iterate.ravel()[: self.path.shape[1]].copy(), (nfev,)
+        if k % self.stride == 0:
+            self.log[rows], self.path[rows], (self.values[1 + rows],) = last
             self.rows += 1
             self.make_room()
 
     def make_room(self) -> None:
-        """Drop every other row if there is no room for one more."""
-        if self.rows == len(self.log):
+        """See to room for one more row: drop every other one where there are as many as there may be."""
+        if self.rows == len(self.log) < ROWS - 1:
+            more = ROWS - FEW
+            self.log, self.path = (np.concatenate([a, np.empty((more, a.shape[1]))]) for a in (self.log, self.path))
+            self.values = np.concatenate([self.values, np.zeros(more)])
+        elif self.rows == len(self.log):
             kept = (self.rows + 1) // 2
             for rows in (self.log, self.path, self.spent):
                 rows[:kept] = rows[::2].copy()
@@ -271,4 +285,4 @@ class Evaluated:
 
     @property
     def finite(self) -> bool:
-        return is_finite(self.x, self.fun, self.jac)
+        return is_finite(self.fun, self.jac, self.x)

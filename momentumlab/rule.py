@@ -43,7 +43,7 @@ from .hyper import BLOCK, RESERVED, arguments, number, range_of, resolve, shown
 from .method import Method
 from .preconditioner import Operator, Pointwise, Stored, Supplied
 from .preconditioners import as_preconditioner
-from .searches import Armijo, Backtracking, Search, as_search
+from .searches import Armijo, Backtracking, Search, Wolfe, as_search
 from .transform import Transform
 
 
@@ -339,14 +339,16 @@ class Rule:
         """
         return self._composed("then", t, "x_next", behind=(*self.behind, t))
 
-    def named(self, name: str, doc: str, tuned: Mapping[str, Any] | None = None) -> "Rule":
-        """The same rule under a name, a paragraph and a tuning of its own."""
+    def named(self, name: str, doc: str, tuned: Mapping[str, Any] | None = None, preconditioner: Any = None) -> "Rule":
+        """The same rule under a name, a paragraph, a tuning and, if one is given, a preconditioner of its own."""
         if not isinstance(tuned, (Mapping, NoneType)):
             raise TypeError(f"{self.name}.named: tuned = {short(tuned)}; give a mapping from hyperparameters")
         check_tuning(f"{self.name}.named", tuned or {}, self.hyper)
         if not isinstance(name, str) or not isinstance(doc, str):
             raise TypeError(f"{self.name}.named({short(name)}, {short(doc)}): give a name and a sentence, two texts")
-        return replace(self, name=name, doc=doc, tuning=dict(tuned or {}), origin=("named", self, (name, doc, tuned)))
+        by = self.preconditioner if preconditioner is None else self._preconditioner(preconditioner, None)
+        origin = ("named", self, (name, doc, tuned, preconditioner))
+        return replace(self, name=name, doc=doc, tuning=dict(tuned or {}), preconditioner=by, origin=origin)
 
     def tuned(self, mu: float | None = None, L: float | None = None) -> Method:
         """Bind what theory says for μ-strongly convex, L-smooth functions.
@@ -482,7 +484,10 @@ class Rule:
         free = "lr" in self.hyper and "lr" not in self.chosen | set(hyper) and not callable(self.hyper["lr"])
         if not free or not self.homogeneous:
             return None
-        return Armijo(grow=math.inf) if self._inverts else Backtracking()
+        if not self._inverts:
+            return Backtracking()
+        learns = isinstance(self.preconditioner, Stored) and not self.preconditioner.reads_hessian
+        return Wolfe() if learns and self.straight else Armijo(grow=math.inf)
 
     def _composed(self, how: str, t: Transform, second: str, **parts: Any) -> "Rule":
         if not isinstance(t, Transform) or t.second != second:

@@ -211,6 +211,13 @@ def newton(x, g, Hg, /, lr=1.0):
     return x - lr * Hg
 
 
+quasi_newton = newton.named(
+    "quasi_newton",
+    "Broyden, Fletcher, Goldfarb & Shanno (1970): Newton's step, with B learnt from gradients; α by Wolfe's search.",
+    preconditioner=bfgs(),
+)
+
+
 def shrinkage(v, Bv, beta, kd, eta_max):
     """What keeps ‖βv − k_d Bv‖ ≤ η‖v‖; 1 where that holds up to 10⁻⁹, which rounding may take."""
     size, most = norm(beta * v - kd * Bv), eta_max * norm(v)
@@ -383,6 +390,7 @@ __all__ = [
     "pid_outside",
     "rsgdm",
     "newton",
+    "quasi_newton",
     "pmg",
     "pmg_outside",
     "adagrad",

@@ -95,7 +95,7 @@ def judge_armijo(settings, hunt, f, found, ahead, beyond, moved):
 
 
 def judge_wolfe(settings, hunt, f, found, ahead, beyond, moved):
-    """f(x + αp) ≤ f(x) + c₁α gᵀp and |∇f(x + αp)ᵀp| ≤ c₂|gᵀp|, by bracketing and cubic interpolation."""
+    """f(x + αp) ≤ f(x) + c₁α gᵀp and |∇f(x + αp)ᵀp| ≤ c₂|gᵀp|, by bracketing and interpolation."""
     alpha, tries = hunt[STEP], hunt[TRIES]
     first, slope = ahead / alpha, beyond / alpha
     if tries == 0.0:
@@ -114,14 +114,21 @@ def judge_wolfe(settings, hunt, f, found, ahead, beyond, moved):
             return FAIL
         hunt[STEP], hunt[SETTLED] = hunt[LOW], 1.0  # the best of those that decrease f
         return TRY
+    farther = alpha + beyond_both(hunt, alpha, slope)
     if not decreases or (found >= hunt[F_LOW] and hunt[LOW] > 0.0):
         hunt[HIGH], hunt[F_HIGH], hunt[SLOPE_HIGH] = alpha, found, slope
     else:
         if slope * (hunt[HIGH] - hunt[LOW]) >= 0.0:
             hunt[HIGH], hunt[F_HIGH], hunt[SLOPE_HIGH] = hunt[LOW], hunt[F_LOW], hunt[SLOPE_LOW]
         hunt[LOW], hunt[F_LOW], hunt[SLOPE_LOW] = alpha, found, slope
-    hunt[STEP] = 2.0 * alpha if hunt[HIGH] == inf else between(hunt)
+    hunt[STEP] = farther if hunt[HIGH] == inf else between(hunt)
     return TRY
+
+
+def beyond_both(hunt, alpha, slope):
+    """How far beyond α the slope vanishes, were it straight; one to four times what lies between LOW and α."""
+    width, gain = alpha - hunt[LOW], slope - hunt[SLOPE_LOW]
+    return width * (min(max(-slope / gain, 1.0), 4.0) if gain > 0.0 else 4.0)
 
 
 def between(hunt):
@@ -247,8 +254,8 @@ class Wolfe:
     """The strong Wolfe conditions, for rules that step straight along a direction made of the gradient alone.
 
     f(x + αp) ≤ f(x) + c₁α gᵀp, and |∇f(x + αp)ᵀp| ≤ c₂|gᵀp|, which keeps sᵀy positive. Where sixty points do not meet
-    the second, as at a kink, it takes the lowest that meets the first. With `newton` and a
-    preconditioner such as `bfgs` it is the quasi-Newton method.
+    the second, as at a kink, it takes the lowest that meets the first. The search
+    of `quasi_newton`.
 
     Parameters
     ----------
@@ -270,8 +277,8 @@ class Wolfe:
 
     Examples
     --------
-    >>> from momentumlab import bfgs, minimize, newton
-    >>> minimize("rosenbrock", method=newton(preconditioner=bfgs(), search=Wolfe())).success
+    >>> from momentumlab import minimize, quasi_newton
+    >>> minimize("rosenbrock", method=quasi_newton(search=Wolfe(c2=0.5))).success
     True
     """
 

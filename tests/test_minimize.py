@@ -206,7 +206,7 @@ def test_the_start_is_taken_generously_and_left_alone():
         ((bowl,), {}, TypeError, "x0 is missing"),
         ((bowl, [[0.0, math.inf]]), {}, ValueError, "x0[0, 1] = inf"),
         (("beale", [[0.0, 1.0]]), {}, ValueError, "beale has variables of shape (2,), x0 has shape (1, 2)"),
-        ((ml.noisy(ml.problem("beale"), 0.1, rng=0),), {}, TypeError, "give lr, as in nesterov(lr=0.01)"),
+        ((ml.noisy(ml.problem("beale"), 0.1, rng=0),), {}, TypeError, "give lr, as in heavy_ball(lr=0.01)"),
         ((bowl, []), {}, ValueError, "x0 is empty"),
         ((bowl, [0.0, math.nan]), {}, ValueError, "x0[1] = nan"),
         ((bowl, [1j]), {}, TypeError, "not an array of real numbers"),

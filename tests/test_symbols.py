@@ -108,7 +108,7 @@ def test_nesterov_reports_its_own_iterate():
 LINEAR = [
     *("gradient_descent", "heavy_ball", "sgd", "heavy_ball_ema", "heavy_ball_ema_corrected", "nesterov"),
     *("nesterov_convex", "nesterov_fista", "nesterov_sgd", "qhm", "triple_momentum", "pid", "pid_ema", "pid_outside"),
-    *("rsgdm", "newton", "pmg_outside", "sgdw", "sgdw_paper"),
+    *("rsgdm", "newton", "quasi_newton", "pmg_outside", "sgdw", "sgdw_paper"),
 ]
 
 

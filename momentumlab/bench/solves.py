@@ -13,12 +13,12 @@ import numpy as np
 from ..compiled import objective
 from ..method import Method
 from ..minimize import minimize
-from ..problems import Problem, problem
+from ..problems import COLLECTIONS, Problem, problem
 from ..rules import heavy_ball, nesterov
 from .loops import double_precision, rosenbrock_in_jax
 from .rows import Row, best, installed, pairs, timed
 
-TOL = 1e-6
+TOL, SMALL = 1e-6, 1e-8
 LIMIT = 100_000  # iterations
 
 Solvers = dict[str, Callable[[float], Any]]
@@ -49,15 +49,39 @@ def whole_solves() -> Iterator[Row]:
                 yield pairs(f"{what} {method}", peer, ours, seconds_of(partial(solve, tolerance)))
 
 
+def by_default() -> Iterator[Row]:
+    """What is called without a method, to a small gradient, against SciPy's best on each function and against JAX."""
+    rows = [row for p in map(problem, COLLECTIONS["classics"]) if p.dim == 2 for row in _against_best(p)]
+    mean = lambda values: float(np.exp(np.mean(np.log(values))))
+    ours, theirs, ratio = (mean([getattr(row, part) for row in rows]) for part in ("ours", "theirs", "ratio"))
+    what = f"minimize(problem) to {SMALL:g}"
+    yield Row(f"{what}, mean of {len(rows)} classics", "SciPy's best on each", ours, theirs, ratio, 0.1)
+    for p in map(problem, IN_JAX):
+        for peer, solve in of_optimistix(p).items():
+            tolerance = loosest(p, solve, SMALL) if peer == "Optimistix BFGS" else None
+            if tolerance is not None:
+                default = seconds_of(partial(minimize, p, tol=SMALL))
+                yield pairs(f"{what}, {p.name}", peer, default, seconds_of(partial(solve, tolerance)), 1.0)
+
+
+def _against_best(p: Problem) -> Iterator[Row]:
+    """Against whichever of SciPy's is fastest."""
+    found = {peer: (loosest(p, solve, SMALL), solve) for peer, solve in of_scipy(p).items()}
+    runs = {peer: seconds_of(partial(solve, tol)) for peer, (tol, solve) in found.items() if tol is not None}
+    if runs:
+        best_of = min(runs, key=lambda peer: runs[peer]())
+        yield pairs(p.name, best_of, seconds_of(partial(minimize, p, tol=SMALL)), runs[best_of], repeats=3)
+
+
 def seconds_of(run: Callable[[], Any]) -> Callable[[], float]:
     """How to time a whole solve."""
     return partial(best, lambda: (timed(run), 1))
 
 
-def loosest(p: Problem, solve: Callable[[float], Any]) -> float | None:
-    """The largest power of ten, as a solver's own tolerance, that brings the gradient within TOL; None without one."""
+def loosest(p: Problem, solve: Callable[[float], Any], tol: float = TOL) -> float | None:
+    """The largest power of ten, as a solver's own tolerance, that brings the gradient within `tol`; or None."""
     for tolerance in 10.0 ** -np.arange(3, 16):
-        if np.max(np.abs(p.grad(solve(float(tolerance))))) <= TOL:
+        if np.max(np.abs(p.grad(solve(float(tolerance))))) <= tol:
             return float(tolerance)
     return None
 

@@ -119,6 +119,13 @@ def _driver(kind: LoopType) -> Callable:
         return compile_cached(int64(kind, functions, *arrays), _drive, f"_drive_{kind.digest}", nogil=True)
 
 
+@cache
+def _entry(kind: LoopType) -> Callable:
+    """The driver where its arguments are known to be of the right types, which Numba else looks up at every call."""
+    [compiled] = _driver(kind).overloads.values()  # type: ignore[attr-defined]
+    return compiled.entry_point
+
+
 class Loop:
     """The compiled loop of one run: a `Step` that moves.
 
@@ -147,19 +154,19 @@ class Loop:
         self.searching: tuple[np.ndarray, ...] = (np.array(search.settings), fresh_hunt()) if search else ()
         self.curvature = self._curvature(n)
         self.pointers = self._pointers()
-        self.counts, self.values = np.array([0] * SHAPE + [*x0.shape], dtype=np.int64), np.zeros(1 + history.spent.size)
-        history.spent = self.values[1:]
+        self.counts = np.array([0] * SHAPE + [*x0.shape], dtype=np.int64)
         began = time.perf_counter()
-        self.values[0], self.jac = objective(x0)
-        self.finite = is_finite(x0, self.fun, self.jac)
+        history.values[0], self.jac = objective(x0)
+        self.finite = is_finite(self.fun, self.jac)
         self.pace = 1 / max(time.perf_counter() - began, 1e-9)
         self.flat = self.x.reshape(-1), self.jac.reshape(-1)
         self.tests = (tol, limit(self.fun), euclidean)
-        for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
-            slot[:] = start.ravel()
+        if rule.slots:
+            for slot, start in zip(self.memory, method.start(x0, self.jac, self.step), strict=True):
+                slot[:] = start.ravel()
         if method.stored and not method.takes_hessian:
-            last = self.curvature[3][0]
-            last[:] = rule.seen(x0, self.jac, method.row(1, self.step)).ravel()
+            seen = rule.seen(x0, self.jac, method.row(1, self.step)) if rule.before else self.jac
+            self.curvature[3][0] = seen.ravel()
 
     def _curvature(self, n: int) -> tuple[np.ndarray, ...]:
         """What a stored preconditioner keeps, what it supplies, and what the loop keeps for it."""
@@ -175,8 +182,9 @@ class Loop:
         if stored is None:
             return Pointers((f,))
         hess = pointer(self.objective.native_hess) if stored.reads_hessian else f
-        apply = kernel(f"{stored.kind}_apply")
-        solve = kernel(f"{stored.kind}_solve") if any(name[0] == "H" for name in self.rule.inputs) else apply
+        asked = {name[0] for name in self.rule.inputs}
+        apply = kernel(f"{stored.kind}_{'apply' if 'B' in asked else 'solve'}")
+        solve = kernel(f"{stored.kind}_{'solve' if 'H' in asked else 'apply'}")
         learns = "Bs" in kept_of_pairs(self.rule, stored, self.method.index)
         return Pointers((f, hess, apply, solve, kernel(f"{stored.kind}_learn" if learns else stored.update)))
 
@@ -186,7 +194,7 @@ class Loop:
 
     @property
     def fun(self) -> float:
-        return float(self.values[0])
+        return float(self.history.values[0])
 
     @property
     def step(self) -> float:
@@ -213,10 +221,10 @@ class Loop:
                 self.searching[1][STEP] = self.searching[1][LAST]
                 yield self
                 return
-            if reason == WILD and not is_finite(self.x, self.fun, self.jac):
+            if reason == WILD and not is_finite(self.fun, self.jac, self.x):
                 bad = Evaluated(self.k, self.x.copy(), self.fun, self.jac.copy(), {}, self.iterate.copy(), self.step)
                 self._step_back()
-                self.finite = is_finite(self.x, self.fun, self.jac)
+                self.finite = is_finite(self.fun, self.jac, self.x)
                 yield self
                 yield bad
             else:
@@ -232,14 +240,8 @@ class Loop:
                 self.method.row(self.k + 1, self.step)  # raises what is wrong with it
                 raise ValueError(f"{self.rule.name}: a schedule is not a function of k alone, at k = {self.k + 1}")
             stop = min(stop, first + len(table))
-        counts[ROWS], counts[STRIDE], counts[CALLS], counts[HESSIANS], counts[TRYING] = (
-            history.rows,
-            history.stride,
-            0,
-            0,
-            0,
-        )
-        began, kept, before, run = self.k, history.rows, self.objective.nfev, driver(self.method)
+        began, before, run = self.k, self.objective.nfev, _entry(_type_of(self.method.text))
+        counts[ROWS:SHAPE] = history.rows, history.stride, before, 0, 0
         try:
             return run(
                 self.method,
@@ -248,7 +250,7 @@ class Loop:
                 self.memory,
                 table,
                 (first, stop, *self.tests),
-                (self.old, self.work, history.log, history.path, counts, self.values),
+                (self.old, self.work, history.log, history.path, counts, history.values),
                 self.searching,
                 self.curvature,
             )
@@ -260,12 +262,10 @@ class Loop:
                 began -= 1
             raise
         finally:
-            calls = int(counts[CALLS]) if self.method.search else self.k - began
+            calls = int(counts[CALLS]) - before if self.method.search else self.k - began
             self.objective.nfev, self.objective.njev = self.objective.nfev + calls, self.objective.njev + calls
             self.objective.nhev += int(counts[HESSIANS])
             history.rows = int(counts[ROWS])
-            if self.method.search:
-                history.spent[kept : history.rows] += before
             history.make_room()
 
     def _step_back(self) -> None:
@@ -277,6 +277,6 @@ class Loop:
         if self.searching:
             self.searching[1][STEP] = self.searching[1][LAST]
         try:
-            self.values[0], self.jac[:] = self.objective(self.x)
+            self.history.values[0], self.jac[:] = self.objective(self.x)
         except Exception:
-            self.values[0], self.jac[:] = np.nan, np.nan
+            self.history.values[0], self.jac[:] = np.nan, np.nan

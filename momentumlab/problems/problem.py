@@ -175,17 +175,20 @@ class Problem:
         return sampled or self._exact()
 
     def _exact(self) -> Objective:
+        return Objective(self.f, self.jac, shape=self.x0.shape, native=self._native, hess=self.hess)
+
+    @cached_property
+    def _native(self) -> Callable | None:
         if not self.compile:
-            return Objective(self.f, self.jac, shape=self.x0.shape, hess=self.hess)
+            return None
         from ..compiled import objective
 
         shape = self.x0.shape
-        native = objective(self.f, shape if len(shape) > 1 else ())
-        return Objective(self.f, shape=shape, native=native, hess=self.hess)
+        return objective(self.f, shape if len(shape) > 1 else ())
 
     def point(self, x: Any) -> np.ndarray:
-        """x as an array of the problem's shape, or ValueError."""
-        return self._like_x0("x0", x)
+        """x as a fresh array of the problem's shape, or ValueError."""
+        return self.x0.copy() if x is self.x0 else self._like_x0("x0", x)
 
     def _like_x0(self, name: str, x: Any) -> np.ndarray:
         x = start(x, name)

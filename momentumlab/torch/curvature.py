@@ -74,7 +74,7 @@ class Span:
         if any(part.p.device != p.device or part.p.is_complex() for part in parts):
             raise ValueError(f"{stored} takes real parameters on one device; over='tensor' keeps them apart")
         real = parts[0].wide or p.dtype
-        dense = stored.kind == "dense"
+        dense = stored.kind in ("dense", "inverse")
         if real not in (torch.float32, torch.float64):
             raise ValueError(f"{stored} computes in single or double precision; give state_dtype=torch.float32")
         self.device = torch.device("cpu") if dense else p.device

@@ -32,6 +32,7 @@ from .rule import GRADIENT, POINT, Rule, rule
 from .rules import *
 from .rules import kd_from_damping
 from .searches import Armijo, Backtracking, Exact, Wolfe
+from .sweep import Map, sweep
 from .transform import Transform, transform
 from .transforms import *
 
@@ -66,6 +67,7 @@ __all__ = [
     "least_squares",
     "load",
     "logistic",
+    "Map",
     "Method",
     "minimize",
     "noisy",
@@ -84,6 +86,7 @@ __all__ = [
     "Rule",
     "rule",
     "Status",
+    "sweep",
     "Transform",
     "transform",
     "Wolfe",

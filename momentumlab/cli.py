@@ -1,4 +1,4 @@
-"""The command line: momentumlab list | solve | compare | rates | equivalent | bench."""
+"""The command line: momentumlab list | solve | compare | map | rates | equivalent | bench."""
 
 import argparse
 import io
@@ -7,6 +7,8 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,15 @@ import numpy as np
 from . import __version__, preconditioners, rules
 from .compare import compare
 from .explain import Explanation, explain
-from .files import save
+from .files import replacing, save
 from .load import load
 from .method import Method
-from .minimize import as_method, minimize
+from .minimize import as_method, default, minimize
 from .problems import COLLECTIONS, Problem, problem, problems
 from .result import Result, Status
 from .rule import Rule
 from .searches import SEARCHES
+from .sweep import sweep
 
 DESCRIPTION = "Momentum methods for smooth optimisation."
 EXAMPLES = """\
@@ -31,6 +34,9 @@ examples:
   momentumlab solve rosenbrock --rule my_rules.py:my_rule lr=1e-3
   momentumlab rates nesterov --mu 1 --L 100 --plot card.svg
   momentumlab equivalent my_rules.py:my_rule pid
+  momentumlab map heavy_ball lr=1e-5:1e-2:256:log beta=0:0.999:256 --problem rosenbrock --plot map.png
+  momentumlab map heavy_ball lr=0.005 beta=0.9 x1=-6:6:256 x2=-6:6:256 --problem himmelblau --plot basins.png
+  momentumlab map pid lr=0.01:0.4:100 beta=0:0.98:100 kd=0,0.05 --mu 1 --L 10 --plot rates.png
 exit status: 0 all converged, or equivalent, 1 not, 2 the command could not be understood"""
 
 
@@ -106,6 +112,23 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--time-limit", type=float, help="seconds after which to stop")
         added.add_argument("--plot", metavar="FILE", help="write a figure; its ending names the format")
 
+    mapped = command("map", _map, "a rule over a grid of hyperparameters or starts, or its exact rates over one")
+    mapped.add_argument("rule", metavar="NAME", help="a rule's name or path/to/file.py:name")
+    mapped.add_argument(
+        "value", nargs="+", metavar="VALUE",
+        help="hyperparameters, and x1, x2, ... of the start: a number, as lr=0.1, or an axis, as beta=0:0.99:64 "
+        "(from, to, how many; 64 by default), lr=1e-4:1:64:log or kd=0,0.1,0.2",
+    )  # fmt: skip
+    mapped.add_argument(
+        "--problem", nargs="+", action="extend", metavar="NAME", help="a problem's name, then its options, such as n=10"
+    )
+    mapped.add_argument("--mu", type=float, help="strong convexity: map exact rates on quadratics instead of runs")
+    mapped.add_argument("--L", type=float, help="smoothness, with --mu")
+    mapped.add_argument("--tol", type=float, default=1e-6, help="tolerance on the largest |∂f| (default %(default)g)")
+    mapped.add_argument("--maxiter", type=int, default=1000, help="at most this many iterations (default %(default)s)")
+    mapped.add_argument("--plot", metavar="FILE", help="write a figure; its ending names the format")
+    mapped.add_argument("--save", metavar="FILE.npz", help="write the arrays of the map, for numpy.load")
+
     rated = command("rates", _rates, "a method's rates: exact, certified, stated by theorems and measured")
     rated.add_argument("rule", metavar="NAME", help="a rule's name or path/to/file.py:name")
     rated.add_argument(
@@ -125,8 +148,8 @@ def _parser() -> argparse.ArgumentParser:
         "group",
         nargs="*",
         metavar="GROUP",
-        help="loop, rules, optax, solves, curvature, rates or processes; of the suite torch: fused, small, copying, "
-        + "centralize, memory or cuda; all of them by default",
+        help="loop, rules, optax, solves, default, curvature, maps, rates or processes; of the suite torch: fused, "
+        + "small, copying, centralize, memory or cuda; all of them by default",
     )
     measured.add_argument("--suite", default="core", help="core, or torch: its optimizers (default %(default)s)")
     return parser
@@ -164,7 +187,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _solve(arguments: argparse.Namespace) -> int:
     chosen = _problems(arguments.problem)
-    methods = _methods(arguments)
+    methods = _methods(arguments, chosen)
     if len(chosen) != 1 or len(methods) != 1:
         raise Usage("solve takes one problem and one rule; compare takes several")
     result = _understood(_quick, chosen[0], arguments.x0, methods[0], **_limits(arguments))
@@ -198,7 +221,8 @@ def _quick(p: Problem, x0: Any, method: Method, **limits: Any) -> Result:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    chosen, methods = _problems(arguments.problem), _methods(arguments)
+    chosen = _problems(arguments.problem)
+    methods = _methods(arguments, chosen)
     if arguments.plot is not None:
         from .plots import check_columns
 
@@ -210,6 +234,71 @@ def _compare(arguments: argparse.Namespace) -> int:
     if arguments.profile is not None:
         _save(comparison.plot_performance_profile(), "--profile", arguments.profile)
     return 0 if comparison.converged else 1
+
+
+def _map(arguments: argparse.Namespace) -> int:
+    chosen = _rule(arguments.rule)
+    axes = {name: _axis(name, value) for name, value in _pairs(f"map {arguments.rule}", arguments.value).items()}
+    if arguments.save is not None and not arguments.save.endswith(".npz"):
+        raise Usage(f"--save {arguments.save}: the name must end in .npz")
+    if not any(map(np.ndim, axes.values())):
+        raise Usage("nothing moves: give an axis, as in lr=1e-4:1:64:log, or beta=0:0.99:64")
+    rates = arguments.mu is not None or arguments.L is not None
+    if rates == (arguments.problem is not None) or (rates and None in (arguments.mu, arguments.L)):
+        raise Usage("map takes either --problem NAME, for runs, or both --mu and --L, for exact rates")
+    if taken := axes.keys() & ({"rule", "mu", "L"} if rates else {*signature(sweep).parameters}):
+        instead = "variables are x1, x2, ..., and limits --tol and --maxiter"
+        raise Usage(f"{min(taken)} is no hyperparameter of a map; {instead}")
+    text, record, arrays, draw = (_map_of_rates if rates else _map_of_runs)(arguments, chosen, axes)
+    print(json.dumps(record, indent=2) if arguments.json else text)
+    if arguments.save is not None:
+        _write(arguments.save, arrays)
+    if arguments.plot is not None:
+        _save(_understood(draw), "--plot", arguments.plot)
+    return 0
+
+
+Mapped = tuple[str, dict[str, Any], dict[str, Any], Callable]
+"""What a map says, as text, as JSON, as arrays and as a figure."""
+
+
+def _map_of_runs(arguments: argparse.Namespace, chosen: Rule | Method, axes: dict[str, Any]) -> Mapped:
+    found = _problems(arguments.problem)
+    if len(found) != 1:
+        raise Usage("map takes one problem")
+    [p] = found
+    starts, hyper = _starts_of(p, axes), {n: v for n, v in axes.items() if not _is_variable(p, n)}
+    m = _understood(sweep, p, chosen, x0=starts, tol=arguments.tol, maxiter=arguments.maxiter, **hyper)
+    best = None
+    if m.axes:
+        with suppress(ValueError):  # where nothing converged
+            best = str(m.best())
+    record = {"problem": p.name, "rule": chosen.name, "cells": m.nit.size, "converged": int(m.converged.sum())}
+    record |= {"diverged": int(m.diverged.sum()), "best": best, "one_by_one": m.one_by_one or None}
+    text = f"{m!r}"[1:-1] + (f"\nfastest: {best}" if best else "")
+    return text, record, dict(nit=m.nit, status=m.status, fun=m.fun, x=m.x, starts=m.starts, **m.axes), m.plot
+
+
+def _map_of_rates(arguments: argparse.Namespace, chosen: Rule | Method, axes: dict[str, Any]) -> Mapped:
+    from .rates import region
+
+    if isinstance(chosen, Method):
+        raise Usage(f"{chosen} is bound already; give the rule itself")
+    mu, L, grid = arguments.mu, arguments.L, np.meshgrid(*axes.values(), indexing="ij", sparse=True)
+    rate = _understood(region, chosen, mu, L, **dict(zip(axes, grid, strict=True)))
+    least = np.unravel_index(int(rate.argmin()), rate.shape)
+    cell = {name: float(np.atleast_1d(axes[name])[i]) for name, i in zip(axes, least, strict=True)}
+    record = {"rule": chosen.name, "cells": rate.size, "stable": int((rate < 1).sum())}
+    record |= {"least_rate": _plain(float(rate.min())), "at": cell}
+    at = ", ".join(f"{name}={value:.6g}" for name, value in cell.items())
+    text = f"{record['stable']} of {rate.size} cells are stable; least rate {rate.min():.6g} at {at}"
+
+    def draw() -> Any:
+        from .maps import rate_slices
+
+        return rate_slices(chosen, mu, L, **axes)
+
+    return text, record, {"rate": rate, **axes}, draw
 
 
 def _rates(arguments: argparse.Namespace) -> int:
@@ -281,8 +370,10 @@ def _problem(name: str, options: dict[str, Any]) -> Problem:
         raise
 
 
-def _methods(arguments: argparse.Namespace) -> list[Method]:
-    return [_method(name, words) for name, *words in arguments.rule or [["nesterov"]]]
+def _methods(arguments: argparse.Namespace, chosen: list[Problem]) -> list[Method]:
+    if arguments.rule is None:
+        return [default(max(p.dim for p in chosen))]
+    return [_method(name, words) for name, *words in arguments.rule]
 
 
 def _rule(name: str) -> Rule | Method:
@@ -324,6 +415,42 @@ def _pairs(owner: str, words: list[str]) -> dict[str, Any]:
     return pairs
 
 
+def _axis(name: str, value: Any) -> Any:
+    """A number, or the numbers of low:high:count, low:high:count:log or a,b,c."""
+    if not isinstance(value, str):
+        return value
+    wrong = f"{name}={value}: an axis is low:high, low:high:count, low:high:count:log or a,b,c"
+    try:
+        if ":" not in value:
+            return np.array([float(part) for part in value.split(",")])
+        low, high, *rest = value.split(":")
+        spaced = np.geomspace if rest[1:] == ["log"] else np.linspace
+        if len(rest) > 2 or (rest[1:] and rest[1:] != ["log"]) or (rest and int(rest[0]) < 1):
+            raise Usage(wrong)
+        if not all(np.isfinite(ends := (float(low), float(high)))) or (rest[1:] and min(ends) <= 0):
+            raise Usage(wrong)
+        return spaced(*ends, int(rest[0]) if rest else 64)
+    except ValueError as error:
+        raise Usage(wrong) from error
+
+
+def _is_variable(p: Problem, name: str) -> bool:
+    return name[:1] == "x" and name[1:].isdigit() and 1 <= int(name[1:]) <= p.dim
+
+
+def _starts_of(p: Problem, axes: dict[str, Any]) -> np.ndarray | None:
+    """The grid of starts that x1, x2, ... span; None where none is given."""
+    named = {int(name[1:]) - 1: value for name, value in axes.items() if _is_variable(p, name)}
+    if not named:
+        return None
+    moving = [i for i in named if np.ndim(named[i])]
+    grid = np.meshgrid(*(named[i] for i in moving), indexing="ij")
+    starts = np.broadcast_to(p.x0.ravel(), (*(grid[0].shape if grid else ()), p.dim)).copy()
+    for i, value in named.items():
+        starts[..., i] = grid[moving.index(i)] if i in moving else value
+    return starts
+
+
 def _value(text: str) -> Any:
     for kind in (int, float):
         try:
@@ -341,6 +468,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _write(path: str, arrays: dict[str, Any]) -> None:
+    try:
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, **arrays)
+    except OSError as error:
+        raise Usage(f"--save {path}: {error}") from error
 
 
 def _save(figure: Any, option: str, path: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from textwrap import indent
 
 from .searches import gradient_step
-from .trace import Tape, Unknown, begun, walk
+from .trace import Tape, Unknown, Unwritable, begun, vector, walk
 
 
 def _loop(lines: Iterable[str]) -> str:
@@ -241,4 +241,159 @@ def descend(program, functions, a_{rule.point}, a_g, slots, table, bounds, recor
         if filled == log.shape[0]:
             return FULL
     return PAUSE
+"""
+
+
+# ------------------------------------------------------------------ many runs side by side
+
+
+def side_by_side(rule) -> str:
+    """The loop of many runs of a rule at once, as text: one a lane, coordinate by coordinate, each with its numbers.
+
+    Hyperparameters that are numbers come from `axes`: of each, a row of `layout` says where its values begin, over how
+    many runs one holds, and how many there are. What they alone decide is computed where a run begins. A lane whose run
+    has ended (its gradient is small, a number is not sane, or its steps are spent) writes it down and takes the next.
+    Lanes are looked at after every step, or, where none has ended for a while, after a stretch of steps, which is taken
+    back and taken again step by step where one ends in it.
+
+    Raises
+    ------
+    Unwritable
+        Where a step is not each coordinate's own, or moves with k.
+    """
+    if rule.inputs or rule.scheduled:
+        what = f"asks for {', '.join(rule.inputs)}" if rule.inputs else f"{min(rule.scheduled)} moves with k"
+        raise Unwritable(f"{rule.name}: {what}")
+    names = numbers_of(rule)
+    tape, (x, g, *rest), _ = begun(rule)
+    row = {n: Unknown(tape, f"h_{n}", False) for n in names}
+    results = [vector(result).name for result in rule.advance(x, g, rest, row)]
+    starts = [vector(slot).name for slot in rule.start(x, g, row)]
+    if any(loop for _, _, loop in tape.head):
+        raise Unwritable(f"{rule.name}: it measures whole vectors")
+    moves, begins = tape.lines_for(results), tape.lines_for(starts)
+    used = set(re.findall(r"\w+", "\n".join([*moves, *results])))
+    literal = {n: text for n, text, _ in tape.head if NUMERAL.fullmatch(text)}
+    held = [n for n in (*(f"h_{n}" for n in names), *(n for n, _, _ in tape.head)) if n in used and n not in literal]
+    taken = "\n".join([f"h_{n} = {AXIS.format(i)}" for i, n in enumerate(names)] + tape.head_lines())
+    kept = "\n".join(f"held[{i}, j] = {n}" for i, n in enumerate(held)) or "pass"
+    at = lambda lines: "\n".join(lines).replace("[i]", "[i, j]")
+    arrays = [*(f"a_{n}" for n in (rule.point, "g", *rule.slots))]
+    put = [f"a_{n}[i] = {value}" for n, value in zip((rule.point, *rule.slots), results, strict=True)]
+    begun_at = [f"a_{n}[i] = {value}" for n, value in zip(rule.slots, starts, strict=True)]
+    numbers = [f"{n} = held[{i}, j]" for i, n in enumerate(held)] + [
+        f"{n} = {literal[n]}" for n in literal if n in used
+    ]
+    return SIDE_BY_SIDE.format(
+        point=f"a_{rule.point}",
+        state=len(arrays),
+        views="; ".join(f"{a} = rows[{r} * N : {r + 1} * N]" for r, a in enumerate(arrays)),
+        taken=indent(taken, " " * 20),
+        kept=indent(kept, " " * 20),
+        begins=indent(at([*begins, *begun_at]) or "pass", " " * 24),
+        moves=indent(at([*numbers, *moves, *put]), " " * 24),
+        held=len(held),
+    )
+
+
+def numbers_of(rule) -> list[str]:
+    """The hyperparameters that are numbers, which a table of runs gives."""
+    return [n for n, value in rule.hyper.items() if not callable(value)]
+
+
+NUMERAL = re.compile(r"-?[\d.]+(?:e[-+]?\d+)?|-?inf|nan")
+AXIS = "axes[layout[{0}, 0] + taken // layout[{0}, 1] % layout[{0}, 2]]"
+SIDE_BY_SIDE = """\
+def side_by_side(program, first, last, starts, axes, layout, steps, tol, points, values, counts, outcomes):
+    rows = zeros(({state} * N + 1 + {held} + 5, LANES))
+    {views}
+    f = rows[{state} * N]
+    held, others = rows[{state} * N + 1 : -5], rows[-5:]
+    limits, alive, ended, size, least = others[0], others[1], others[2], others[3], others[4]
+    saved, apart = zeros(({state} * N + 1, LANES)), empty((2, N))
+    cell, deadline = full(LANES, -1), full(LANES, 0)
+    alive[:], ended[:] = 1.0, 1.0
+    taken, t, working, quiet = first, 0, LANES, 0
+    while True:
+        soonest = t + steps + 1
+        for j in range(LANES):
+            while alive[j] != 0.0 and (ended[j] != 0.0 or t >= deadline[j]):
+                c = cell[j]
+                if c >= 0:
+                    finite, largest = abs(f[j]) < inf, 0.0
+                    for i in range(N):
+                        finite = finite & (abs({point}[i, j]) < inf) & (abs(a_g[i, j]) < inf)
+                        largest = max(largest, abs(a_g[i, j]))
+                    outcome = LIMIT
+                    if not finite:
+                        outcome = NONFINITE
+                    elif largest <= tol:
+                        outcome = CONVERGED
+                    elif not abs(f[j]) < limits[j]:
+                        outcome = DIVERGED
+                    elif t < deadline[j]:
+                        ended[j] = 0.0
+                        break
+                    count = steps - (deadline[j] - t)
+                    if outcome == NONFINITE:
+                        count = max(count - 1, 0)
+                        for i in range(N):
+                            {point}[i, j] = saved[i, j]
+                        f[j] = evaluate({point}[:, j], a_g[:, j], apart)
+                    for i in range(N):
+                        points[c, i] = {point}[i, j]
+                    values[c], counts[c], outcomes[c] = f[j], count, outcome
+                if taken == last:
+                    alive[j] = 0.0
+                    working -= 1
+                else:
+                    for i in range(N):
+                        saved[i, j] = {point}[i, j] = starts[taken % starts.shape[0], i]
+                    f[j] = evaluate({point}[:, j], a_g[:, j], apart)
+{taken}
+{kept}
+                    for i in range(N):
+{begins}
+                    cell[j], deadline[j], ended[j] = taken, t + steps, 1.0
+                    limits[j] = 1e20 * max(1.0, abs(f[j]))
+                    taken += 1
+            if alive[j] != 0.0:
+                soonest = min(soonest, deadline[j])
+        if working == 0:
+            return
+        stop = 0
+        while stop == 0 and t < soonest:
+            stretch = min(STRETCH, soonest - t) if quiet >= STRETCH else 1
+            for i in range({state} * N + 1 if stretch > 1 else N):
+                for j in range(LANES):
+                    saved[i, j] = rows[i, j]
+            size[:], least[:] = 0.0, inf
+            for _ in range(stretch):
+                for i in range(N):
+                    for j in range(LANES):
+{moves}
+                for j in range(LANES):
+                    value = objective({point}[:, j], a_g[:, j], apart)
+                    f[j] = value
+                    wild = 0.0
+                    for i in range(N):
+                        wild += a_g[i, j] + {point}[i, j]
+                    size[j] += abs(value) + 0.0 * wild
+                if tol >= 0.0:
+                    for j in range(LANES):
+                        largest = 0.0
+                        for i in range(N):
+                            largest = max(largest, abs(a_g[i, j]))
+                        least[j] = min(least[j], largest)
+            for j in range(LANES):
+                ended[j] = 0.0 if (size[j] < limits[j]) & (least[j] > tol) else alive[j]
+                stop |= ended[j] != 0.0
+            t += stretch
+            quiet = 0 if stop else quiet + 1
+            if stop and stretch > 1:
+                stop = 0
+                t -= stretch
+                for i in range({state} * N + 1):
+                    for j in range(LANES):
+                        rows[i, j] = saved[i, j]
 """

@@ -280,10 +280,11 @@ def walk(rule) -> tuple[Tape, list[str]]:
     """The lines of one step of a rule, and the names of its results: the new point, then the slots."""
     tape, (x, g, *rest), row = begun(rule)
     results = rule.advance(x, g, rest, row)
-    return tape, [_vector(result).name for result in results]
+    return tape, [vector(result).name for result in results]
 
 
-def _vector(result: object) -> Unknown:
+def vector(result: object) -> Unknown:
+    """A result that is a vector of numbers."""
     if not isinstance(result, Unknown) or not result.elementwise or result.truth:
         raise Unwritable(f"it returns {short(result)}, which is not a vector of numbers")
     return result
@@ -298,7 +299,7 @@ def last_step(rule) -> str | None:
 
 def check_diagonal(step: Callable, vectors: Iterable[str], hyper: Iterable[str]) -> None:
     """Refuse a body that is not a function of each coordinate alone."""
-    _vector(check_pointwise(step, vectors, hyper))
+    vector(check_pointwise(step, vectors, hyper))
 
 
 def check_pointwise(step: Callable, vectors: Iterable[str], hyper: Iterable[str]) -> object:

@@ -52,7 +52,7 @@ def test_solve(capsys):
     assert main(["solve", "beale", "--json", "--x0", "1", "1", "--norm", "2"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["success"] is True
-    assert found["method"] == "nesterov()"
+    assert found["method"] == "quasi_newton()"
     assert found["x"] == pytest.approx([3, 0.5], abs=1e-4)
 
 

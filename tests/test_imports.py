@@ -39,7 +39,10 @@ ROOMS = {
     "initializers": {"errors", "hyper"},
     "profiles": {"errors", "hyper"},
     "numpy_loop": {"method", "objective", "ops", "result", "searches"},
-    "minimize": {"errors", "method", "numpy_loop", "objective", "ops", "problems", "result", "rule", "rules"},
+    "minimize": {
+        *("errors", "method", "numpy_loop", "objective", "ops", "preconditioners", "problems", "result"),
+        *("rule", "rules"),
+    },
     "compiled": {"curvature", "hyper", "loops", "method", "objective", "result", "searches", "steps"},
     "torch": {
         *("curvature", "declare", "errors", "hyper", "method", "ops", "preconditioner"),
@@ -52,13 +55,15 @@ ROOMS = {
         *("compare", "errors", "hyper", "method", "minimize", "preconditioners", "problems", "profiles", "result"),
         *("rule", "rules", "transforms"),
     },
+    "sweep": {"errors", "hyper", "loops", "method", "minimize", "problems", "result", "rule"},
+    "maps": {"errors", "plots", "rates", "result", "rule"},
     "bench": {
-        *("compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "rates", "result", "rules"),
-        "torch",
+        *("compare", "compiled", "errors", "hyper", "method", "minimize", "problems", "rates", "result", "rule"),
+        *("rules", "sweep", "torch"),
     },
     "cli": {
         *("compare", "explain", "files", "load", "method", "minimize", "preconditioners", "problems"),
-        *("result", "rule", "rules", "searches"),
+        *("result", "rule", "rules", "searches", "sweep"),
     },
 }
 # Imports inside a function, which would otherwise run backwards or load something heavy.
@@ -71,15 +76,18 @@ DEFERRED = {
     ("problems", "compiled"),
     ("result", "plots"),
     ("compare", "plots"),
+    ("sweep", "maps"),
+    ("sweep", "compiled"),
     ("rates", "plots"),
     ("rates", "files"),
+    ("cli", "maps"),
     ("cli", "plots"),
     ("cli", "bench"),
     ("cli", "rates"),
 }
 HEAVY = {
     "numba": {"compiled"},
-    "matplotlib": {"plots"},
+    "matplotlib": {"maps", "plots"},
     "sympy": set(),
     "torch": {"torch", "bench"},
     "scipy": set(),

@@ -149,7 +149,16 @@ def test_a_region_is_the_rate_over_a_grid():
     found = rates.region(ml.heavy_ball, mu=1, L=100, lr=lr, beta=beta)
     assert found.shape == (3, 3)
     assert ((found < 1) == (lr * 100 < 2 * (1 + beta))).all()
-    assert found[1, 2] == rates.exact(ml.heavy_ball(lr=0.015, beta=0.9), mu=1, L=100)
+    assert found[1, 2] == pytest.approx(rates.exact(ml.heavy_ball(lr=0.015, beta=0.9), mu=1, L=100), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["gradient_descent", "nesterov", "pid", "pid_outside", "rsgdm", "qhm"])
+def test_a_region_agrees_with_the_rate_of_each_cell(name):
+    chosen, seed = getattr(ml, name), np.random.default_rng(3)
+    hyper = {n: seed.uniform(0, 0.3 if n == "lr" else 0.99, 12) for n in chosen.hyper if n in ("lr", "beta", "nu")}
+    found = rates.region(chosen, mu=0.5, L=10, **hyper)
+    cells = [dict(zip(hyper, values, strict=True)) for values in zip(*hyper.values(), strict=True)]
+    assert found == pytest.approx([rates.exact(chosen(**cell), mu=0.5, L=10) for cell in cells], rel=1e-6)
 
 
 def test_divergence_grows_without_bound():
@@ -235,3 +244,17 @@ def test_rates_say_what_they_rest_on():
     assert (again, again.rests_on, again.worst) == (rate, rate.rests_on, 1.0)
     with pytest.raises(AttributeError, match="no attribute 'best'"):
         rate.best
+
+
+@rule
+def leaky(x, g, w=0, /, lr=0.1, c=0.1, a=lambda lr, c: min(lr, c)):
+    """Where c = 0, what w does is not seen."""
+    return x - lr * g + c * w + a * g - a * g, 1.5 * w + g
+
+
+def test_regions_where_a_mode_is_hidden_in_some_cells_only():
+    """And where a function of hyperparameters takes no arrays."""
+    c = np.array([0.1, 0.0, 0.1, 0.2])
+    for chosen in (leaky, leaky.having(a=lambda lr: lr)):
+        found = rates.region(chosen, 1, 10, lr=0.1, c=c)
+        assert found == pytest.approx([float(rates.exact(chosen(lr=0.1, c=one), 1, 10)) for one in c], rel=1e-6)

@@ -10,17 +10,20 @@ from collections.abc import Callable, Iterator
 from ..errors import unknown
 from .curvature import four_functions, iterations
 from .loops import against_c, against_jax, against_optax, every_rule
+from .maps import against_vmap
 from .processes import memory, passing, whole_processes
 from .rates import cards
 from .rows import Row, installed, table
-from .solves import whole_solves
+from .solves import by_default, whole_solves
 
 GROUPS: dict[str, tuple[Callable[[], Iterator[Row]], ...]] = {
     "loop": (against_c, against_jax),
     "rules": (every_rule,),
     "optax": (against_optax,),
     "solves": (whole_solves,),
+    "default": (by_default,),
     "curvature": (iterations, four_functions),
+    "maps": (against_vmap,),
     "rates": (cards,),
     "processes": (passing, whole_processes, memory),
 }

@@ -35,7 +35,7 @@ def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
         if not is_compiled(function):
             return (
                 compile_cached(OBJECTIVE, function)
-                if _is_ours(function)
+                if stands_alone(function)
                 else njit(OBJECTIVE, error_model="numpy")(function)
             )
         if function._can_compile and len(inspect.signature(function.py_func).parameters) == 2:
@@ -50,9 +50,14 @@ def objective(function: Any, shape: tuple[int, ...] = ()) -> Callable:
         raise TypeError(f"{function.__name__} does not compile as f(x, g) -> float {where}: {lines[0]}") from error
 
 
-def _is_ours(function: Any) -> bool:
+def is_ours(function: Any) -> bool:
+    """Whether it is of this package."""
+    return bool(function.__module__.startswith(f"{PACKAGE}."))
+
+
+def stands_alone(function: Any) -> bool:
     """Whether the file it is in, which Numba's cache watches, is all that it depends on."""
-    return function.__module__.startswith(f"{PACKAGE}.") and function.__closure__ is None
+    return is_ours(function) and function.__closure__ is None
 
 
 @lru_cache(maxsize=KEPT)
@@ -76,7 +81,7 @@ def pair(fun: Callable, jac: Callable, shape: tuple[int, ...] = ()) -> Callable 
 @lru_cache(maxsize=KEPT)
 def hessian(function: Callable, shape: tuple[int, ...]) -> Callable | None:
     """A Hessian as an objective is compiled: H(x, h), which writes it into h, row by row; None where it is not."""
-    inner = function if is_compiled(function) else njit(error_model="numpy", cache=_is_ours(function))(function)
+    inner = function if is_compiled(function) else njit(error_model="numpy", cache=stands_alone(function))(function)
 
     def written(x, h):
         found = inner(x.copy().reshape(shape))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import short
-from ..hyper import inside
+from ..hyper import inside, resolve
 from ..method import Method
 from ..problems.options import positive, whole
 from ..rule import Rule
@@ -24,6 +24,8 @@ MODES = 257
 """Curvatures at which a rule is looked at, before the worst is refined."""
 LONGEST = 20_000
 """Iterations over which a peak is looked for."""
+TOGETHER = 1024
+"""Cells of a grid that are looked at together."""
 TIE = 1e-7
 """Rates this near are equal: a double root is found to half the digits."""
 
@@ -73,6 +75,13 @@ class Spectrum:
     def radius(self, curvatures: Any) -> np.ndarray:
         """The rate of each mode."""
         return spectral_radius(self.shown(curvatures))
+
+    @property
+    def whole(self) -> bool:
+        """Whether what a run does not reach or show adds nothing to a mode but roots that are zero."""
+        one = np.array([1.0])
+        shown, full = np.poly(self.shown(one)[0]), np.poly(self.steps(one)[0][0])
+        return np.allclose(full, np.pad(shown, (0, len(full) - len(shown))), atol=TIE)
 
     def walk(self, curvatures: Any) -> Iterator[np.ndarray]:
         """eₖ/e₀ on each mode, k = 0, 1, ..., with the hyperparameters as they are at each k."""
@@ -343,19 +352,64 @@ def region(rule: Rule | str, mu: float, L: float, **hyper: Any) -> np.ndarray:
     >>> ml.rates.region(ml.gradient_descent, mu=1, L=10, lr=np.array([0.1, 0.3])).round(6).tolist()
     [0.9, 2.0]
     """
-    from tqdm import tqdm
-
     mu, L = curvature("region", mu, L)
     chosen = as_rule("region", rule)
     if not hyper:
         raise TypeError(f"region: give arrays of hyperparameters of {chosen.name}, such as lr=np.linspace(...)")
     names, grids = list(hyper), np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in hyper.values()))
-    cells = zip(*(grid.ravel() for grid in grids), strict=True)
-    bar = tqdm(list(cells), desc=f"{chosen.name} on a grid", delay=2, leave=False, disable=None)
-    outside = lambda cell: not all(inside(n, v) for n, v in zip(names, cell, strict=True))
-    bound = lambda cell: chosen(**dict[str, Any](zip(names, map(float, cell), strict=True)))
-    found = [np.inf if outside(cell) else float(exact(bound(cell), mu, L)) for cell in bar]
-    return np.array(found).reshape(grids[0].shape)
+    cells = np.array([grid.ravel() for grid in grids])
+    allowed = np.all([inside(name, row) for name, row in zip(names, cells, strict=True)], axis=0)
+    found = np.full(cells.shape[1], np.inf)
+    _, kinds = np.unique((cells == 0) + 2 * (cells == 1), axis=1, return_inverse=True)  # where modes may come apart
+    for kind in np.unique(kinds[allowed]):
+        these = allowed & (kinds == kind)
+        found[these] = _rates(chosen, names, cells[:, these], mu, L)
+    return found.reshape(grids[0].shape)
+
+
+def _rates(rule: Rule, names: list[str], cells: np.ndarray, mu: float, L: float) -> np.ndarray:
+    """The exact rate of each column of hyperparameters: many at once where the whole state counts, else one by one."""
+    from tqdm import tqdm
+
+    bound = lambda cell: rule(**dict[str, Any](zip(names, map(float, cell), strict=True)))
+    count = cells.shape[1]
+    some = [Spectrum(bound(cells[:, i])) for i in sorted({count // 3, 2 * count // 3}) if i < count]
+    together = not rule.scheduled and not rule.inputs and all(spectrum.whole for spectrum in some)
+    together = together and _take_arrays(rule, names, cells[:, :2])
+    size = TOGETHER if together else 1
+    found = []
+    for first in tqdm(range(0, count, size), desc=f"{rule.name} on a grid", delay=2, leave=False, disable=None):
+        here = cells[:, first : first + size]
+        found.append(_at_once(rule, names, here, mu, L) if together else [float(exact(bound(here[:, 0]), mu, L))])
+    return np.concatenate([*found, np.empty(0)])
+
+
+def _take_arrays(rule: Rule, names: list[str], cells: np.ndarray) -> bool:
+    """Whether functions of hyperparameters take arrays of them."""
+    try:
+        resolve(rule.hyper, rule.columns, {**dict(zip(names, cells, strict=True)), "k": 1})
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _at_once(rule: Rule, names: list[str], cells: np.ndarray, mu: float, L: float) -> np.ndarray:
+    """The largest radius over [μ, L] of each column: at some curvatures, then more closely around the largest."""
+    known = {**dict(zip(names, cells, strict=True)), "k": 1}
+    row = {
+        n: np.asarray(v)[..., None] for n, v in zip(rule.columns, resolve(rule.hyper, rule.columns, known), strict=True)
+    }
+    few = between(mu, L, MODES // 8)
+    grid, best = np.broadcast_to(few, (cells.shape[1], len(few))), np.zeros(cells.shape[1])
+    for _ in range(5):
+        radius = spectral_radius(modes(rule, row, grid)[0])
+        before, best = best, np.maximum(best, radius.max(axis=1))
+        if mu == L or not (best - before > TIE / 100 * best).any():
+            break
+        beside = np.clip(radius.argmax(axis=1)[:, None] + [-1, 1], 0, grid.shape[1] - 1)
+        low, high = np.take_along_axis(grid, beside, axis=1).T
+        grid = np.linspace(low, high, 9, axis=1)
+    return best
 
 
 def tune(rule: Rule | str, mu: float, L: float, free: Sequence[str] | None = None) -> Method:

@@ -181,7 +181,7 @@ def recurrence(first: float, advance: Callable[[float], float]) -> Callable[[Any
 
     def at(k: Any) -> Any:
         with growing:
-            while len(known) <= np.max(k):
+            while len(known) <= int(k.max() if hasattr(k, "max") else k):
                 known.append(advance(known[-1]))
         if not isinstance(k, np.ndarray):
             return known[int(k)]

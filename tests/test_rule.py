@@ -174,6 +174,21 @@ def test_a_recurrence_is_a_function_of_k():
     assert np.array_equal(t(np.array([3.0, 1.0])), [t(3), t(1)])
 
 
+def test_a_recurrence_asks_a_tensor_elsewhere_for_its_largest_itself():
+    class OnDevice:
+        """What NumPy cannot look at."""
+
+        __array__ = None
+
+        def max(self):
+            return self
+
+        def __int__(self):
+            return 3
+
+    assert ml.recurrence(1.0, lambda t: t + 1.0)(OnDevice()) == 3.0
+
+
 def test_a_recurrence_is_right_far_on():
     t, known = ml.recurrence(1.0, lambda t: (1 + sqrt(1 + 4 * t * t)) / 2), [np.nan, 1.0]
     for _ in range(100_010):

@@ -66,6 +66,7 @@ def test_every_rule_is_measured():
     assert [m.name for m in every_method()] == rules.__all__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", every_method(), ids=lambda method: method.name)
 def test_every_rule_stays_finite(method):
     """A run that does not ends early."""

@@ -180,6 +180,7 @@ def native_wild(x, g, how):
 NATIVE = [numba.njit(lambda x, g, how=how: native_wild(x, g, how)) for how in range(5)]
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     x0=st.lists(st.floats(-10, 10), min_size=1, max_size=4),

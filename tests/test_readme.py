@@ -40,6 +40,7 @@ def test_the_example_of_curvature_runs(tmp_path):
     assert out.returncode == 0, out.stderr
 
 
+@pytest.mark.slow
 def test_the_guide_runs(tmp_path):
     (tmp_path / "guide.py").write_text("\n".join(GUIDE))
     environment = {**os.environ, "MPLBACKEND": "agg"}

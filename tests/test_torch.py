@@ -115,7 +115,7 @@ def made(name, **more):
 
 def test_every_rule_has_a_class():
     assert set(CLASSES) == {*ours.__all__} - {"Optimizer"}
-    variants = {"rmsprop_momentum", "rmsprop_centered", "rmsprop_centered_momentum", "amsgrad"}
+    variants = {"rmsprop_momentum", "rmsprop_centered", "rmsprop_centered_momentum", "amsgrad", "quasi_newton"}
     assert {m.name for m in CLASSES.values()} | variants == {*rules.__all__}
 
 
@@ -175,7 +175,10 @@ def test_they_are_torchs(name, more):
 SLOW = [pytest.param(dict(foreach=foreach), marks=pytest.mark.slow) for foreach in (True, False)]
 
 
-@pytest.mark.parametrize("name", CLASSES)
+LONG = ("PMG", "PMGOutside", "Newton")  # to compile
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in CLASSES])
 @pytest.mark.parametrize("more", [{}, *SLOW], ids=["fused", "foreach", "one by one"])
 def test_one_step_in_single_precision_is_within_two_last_places(name, more, monkeypatch):
     """From equal memory, of the core on arrays in single precision; sums over them are taken in double, as ours are."""
@@ -228,7 +231,7 @@ MEASURED = {
 
 
 @pytest.mark.parametrize("name", MEASURED)
-@pytest.mark.parametrize("over", ["all", pytest.param("group", marks=pytest.mark.slow), "tensor"])
+@pytest.mark.parametrize("over", ["all", *(pytest.param(o, marks=pytest.mark.slow) for o in ("group", "tensor"))])
 def test_measured_numbers_work_in_all_callers(name, over):
     make = lambda **more: (
         lambda params: Optimizer([dict(params=params[:3]), dict(params=params[3:])], MEASURED[name], over=over, **more)
@@ -504,6 +507,7 @@ for name in {names}:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     text = RESUME.format(options=OPTIONS | {"PMG": dict(preconditioner="lbfgs")}, names=list(CLASSES))
 

@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo profile results theorems test test-core test-slow mutants lint bench clean
+.PHONY: demo profile results maps analysis test test-core test-slow mutants lint bench clean
 demo: $(VENV)/core.done  ## four methods race on four functions: a table, and docs/figures/race.png
 	mkdir -p docs/figures
 	$(BIN)/momentumlab compare rosenbrock beale cosine_wells mccormick \
@@ -11,8 +11,17 @@ demo: $(VENV)/core.done  ## four methods race on four functions: a table, and do
 
 results: $(VENV)/core.done  ## docs/results: the tables and figures of the papers
 	$(BIN)/python -m experiments.pmg_functions
+	$(BIN)/python -m experiments.choosing
 
-theorems: $(VENV)/analysis.done  ## docs/theorems.md and its figures, a rate card, and how frameworks' rules relate
+maps: $(VENV)/core.done  ## docs/figures: where a rule converges, basins of attraction, rates over slices of a family
+	$(BIN)/momentumlab map heavy_ball lr=1e-5:1e-2:256:log beta=0:0.999:256 --problem rosenbrock --maxiter 5000 \
+		--plot docs/figures/map.png
+	$(BIN)/momentumlab map heavy_ball lr=0.005 beta=0.9 x1=-6:6:256 x2=-6:6:256 --problem himmelblau --maxiter 3000 \
+		--plot docs/figures/basins.png
+	$(BIN)/momentumlab map pid lr=0.01:0.4:120 beta=0:0.98:120 kd=-0.02,0,0.0355,0.08 --mu 1 --L 10 \
+		--plot docs/figures/rates.png
+
+analysis: $(VENV)/analysis.done  ## docs/claims and docs/theorems.md with their figures, a rate card, how frameworks' rules relate
 	$(BIN)/python -m analysis
 	$(BIN)/momentumlab rates nesterov --mu 1 --L 100 --plot docs/figures/card.png
 

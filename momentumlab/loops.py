@@ -281,9 +281,8 @@ def side_by_side(rule) -> str:
     arrays = [*(f"a_{n}" for n in (rule.point, "g", *rule.slots))]
     put = [f"a_{n}[i] = {value}" for n, value in zip((rule.point, *rule.slots), results, strict=True)]
     begun_at = [f"a_{n}[i] = {value}" for n, value in zip(rule.slots, starts, strict=True)]
-    numbers = [f"{n} = held[{i}, j]" for i, n in enumerate(held)] + [
-        f"{n} = {literal[n]}" for n in literal if n in used
-    ]
+    numbers = [f"{n} = held[{i}, j]" for i, n in enumerate(held)]
+    numbers += [f"{n} = {number}" for n, number in literal.items() if n in used]
     return SIDE_BY_SIDE.format(
         point=f"a_{rule.point}",
         state=len(arrays),
@@ -355,7 +354,7 @@ def side_by_side(program, first, last, starts, axes, layout, steps, tol, points,
                     for i in range(N):
 {begins}
                     cell[j], deadline[j], ended[j] = taken, t + steps, 1.0
-                    limits[j] = 1e20 * max(1.0, abs(f[j]))
+                    limits[j] = limit(f[j])
                     taken += 1
             if alive[j] != 0.0:
                 soonest = min(soonest, deadline[j])

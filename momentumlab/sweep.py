@@ -233,9 +233,10 @@ def _kernel(
         return alone, str(error)
 
     shared = {name: math.prod(map(len, list(axes.values())[i + 1 :])) * len(starts) for i, name in enumerate(axes)}
-    values = [axes.get(name, np.array([template.rule.hyper[name]])) for name in numbers_of(template.rule)]
+    names = numbers_of(template.rule)
+    values = [axes.get(name, np.array([template.rule.hyper[name]])) for name in names]
     layout, numbers, first = [], np.concatenate([*values, np.empty(0)]), 0
-    for name, row in zip(numbers_of(template.rule), values, strict=True):
+    for name, row in zip(names, values, strict=True):
         layout.append([first, shared.get(name, 1), len(row)])
         first += len(row)
     given = starts, numbers, np.array(layout, dtype=np.int64).reshape(-1, 3), steps, tol or -1.0, *ends

@@ -18,6 +18,7 @@ import momentumlab as ml
 
 from ..claim import UNDER, Claim, Evidence, Fact
 from ..figures import panels, style
+from ..nets import backward, forward
 from .gc_projection import centred
 
 DEPTH, WIDTH = 12, 64
@@ -31,18 +32,8 @@ def gradients(seed: int, scale: float = 1.0, offset: float = 0.0, zero_sum: bool
         layers[0] = centred(layers[0])
     layers = [scale * W for W in layers]
     a, back = rng.standard_normal(WIDTH) + offset, rng.standard_normal(WIDTH)
-    inputs, signs = [], []
-    for W in layers:
-        inputs.append(a)
-        z = W @ a
-        signs.append(z > 0)
-        a = np.maximum(z, 0.0)
-    delta, found = back / np.linalg.norm(back), []
-    for W, a, open_ in zip(layers[::-1], inputs[::-1], signs[::-1], strict=True):
-        delta = delta * open_
-        found.append(np.outer(delta, a))
-        delta = W.T @ delta
-    return found[::-1]
+    inputs, sums = forward(layers, a[:, None])
+    return backward(layers, inputs, sums, back[:, None] / np.linalg.norm(back) * (sums[-1] > 0))
 
 
 def norms(gradients: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

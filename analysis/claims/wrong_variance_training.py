@@ -16,6 +16,7 @@ import momentumlab as ml
 
 from ..claim import UNDER, Claim, Evidence, Fact
 from ..figures import panels, style
+from ..nets import backward, forward
 
 DEPTH, WIDTH, SAMPLES, STEPS = 16, 20, 32, 120
 LRS, ADAM = (1e-10, 0.01, 0.05, 0.25), (0.003,)
@@ -40,19 +41,11 @@ def kaiming(seed: int) -> np.ndarray:
 
 def loss(rows: np.ndarray) -> tuple[float, np.ndarray]:
     """The mean square of what the first output unit misses, halved; and its gradient, by backpropagation."""
-    layers, inputs, signs, a = rows.reshape(DEPTH, WIDTH, WIDTH), [], [], X
-    for W in layers:
-        inputs.append(a)
-        z = W @ a
-        signs.append(z > 0)
-        a = np.maximum(z, 0.0)
-    missed = z[:1] - Y
-    g, delta = np.zeros_like(layers), np.zeros_like(X)
+    layers = rows.reshape(DEPTH, WIDTH, WIDTH)
+    inputs, sums = forward(layers, X)
+    missed, delta = sums[-1][:1] - Y, np.zeros_like(X)
     delta[:1] = missed / SAMPLES
-    for j in range(DEPTH - 1, -1, -1):
-        g[j] = delta @ inputs[j].T
-        delta = (layers[j].T @ delta) * signs[j - 1] if j else delta
-    return 0.5 * np.mean(missed**2), g.reshape(rows.shape)
+    return 0.5 * np.mean(missed**2), np.vstack(backward(layers, inputs, sums, delta))
 
 
 def trained(method: ml.Method, rows: np.ndarray, steps: int = STEPS) -> np.ndarray:

@@ -11,7 +11,7 @@ from numba import float64, njit, types
 from numba.core import cgutils
 from numba.core.errors import NumbaError, NumbaExperimentalFeatureWarning
 from numba.experimental.function_type import FunctionModel
-from numba.extending import NativeValue, register_model, typeof_impl, unbox
+from numba.extending import NativeValue, models, register_model, typeof_impl, unbox
 
 from ..objective import is_compiled
 
@@ -148,3 +148,10 @@ def _unbox_pointer(kind, value, context):
         setattr(struct, member, context.pyapi.long_as_voidptr(address))
         context.pyapi.decref(address)
     return NativeValue(struct._getvalue())
+
+
+def opaque(kind: type) -> type:
+    """A Numba type whose values carry nothing at run time: all is in the type."""
+    register_model(kind)(models.OpaqueModel)
+    unbox(kind)(lambda kind, value, context: NativeValue(context.context.get_dummy_value()))
+    return kind

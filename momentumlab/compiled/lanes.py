@@ -18,11 +18,11 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numba import float64, int8, int32, int64, njit, types, void
 from numba.core.errors import NumbaError, NumbaPerformanceWarning
-from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
+from numba.extending import overload, typeof_impl
 
 from ..objective import is_compiled
-from ..result import Status
-from .functions import MATRIX, VECTOR, compile_cached, stands_alone
+from ..result import Status, limit
+from .functions import MATRIX, VECTOR, compile_cached, opaque, stands_alone
 
 LANES, STRETCH = 64, 32  # runs side by side, and the most steps between two looks at them
 KEPT = 32  # kernels
@@ -30,7 +30,7 @@ OTHERS = count()  # functions whose source is not all that they depend on
 SCOPE = dict(
     CONVERGED=int(Status.CONVERGED), LIMIT=int(Status.ITERATION_LIMIT), NONFINITE=int(Status.NONFINITE),
     DIVERGED=int(Status.DIVERGED), LANES=LANES, STRETCH=STRETCH,
-    inf=np.inf, nan=np.nan, sqrt=np.sqrt, empty=np.empty, zeros=np.zeros, full=np.full,
+    inf=np.inf, nan=np.nan, sqrt=np.sqrt, empty=np.empty, zeros=np.zeros, full=np.full, limit=njit(limit),
 )  # fmt: skip
 """What the text of `loops.side_by_side` may name."""
 ARGUMENTS = (
@@ -47,7 +47,7 @@ class Program:
         self.ours = not is_compiled(objective)
         self.kept = self.ours and stands_alone(objective)
         source = inspect.getsource(sys.modules[objective.__module__]) if self.kept else f"number {next(OTHERS)}"
-        parts = text, source, objective.__name__, str((n, LANES, STRETCH))
+        parts = text, source, inspect.getsource(limit), objective.__name__, str((n, LANES, STRETCH))
         self.kind = ProgramType(hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16], self)
 
     def function(self) -> Any:
@@ -72,6 +72,7 @@ class Program:
         return njit(copied, error_model="numpy")
 
 
+@opaque
 class ProgramType(types.Dummy):
     """The Numba type of a program."""
 
@@ -84,12 +85,6 @@ class ProgramType(types.Dummy):
 
 
 typeof_impl.register(Program)(lambda program, context: program.kind)
-register_model(ProgramType)(models.OpaqueModel)
-
-
-@unbox(ProgramType)
-def _unbox(kind, value, context):
-    return NativeValue(context.context.get_dummy_value())
 
 
 def _side_by_side(*args):

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 from numba.core.errors import NumbaExperimentalFeatureWarning
-from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
+from numba.extending import overload, typeof_impl
 
 from .. import curvature, searches
 from ..hyper import BLOCK
@@ -25,7 +25,7 @@ from ..method import Method
 from ..objective import Objective, locate
 from ..result import Evaluated, History, Step, is_finite, limit
 from ..searches import LAST, STEP, fresh_hunt
-from .functions import MATRIX, TUPLES, VECTOR, Pointers, compile_cached, pointer
+from .functions import MATRIX, TUPLES, VECTOR, Pointers, compile_cached, opaque, pointer
 from .kernels import kernel, kernels
 
 PAUSE, LOOK, WILD, FULL, NO_STEP = range(5)  # why the loop returns
@@ -40,6 +40,7 @@ SCOPE = dict(
 """What the texts of `loops` may name."""
 
 
+@opaque
 class LoopType(types.Dummy):
     """The Numba type of a loop: what it does, not what it is called."""
 
@@ -62,14 +63,6 @@ def _type_of(text: str) -> LoopType:
 @typeof_impl.register(Method)
 def _typeof(method: Method, context: object) -> LoopType:
     return _type_of(method.text)
-
-
-register_model(LoopType)(models.OpaqueModel)
-
-
-@unbox(LoopType)
-def _unbox(kind, value, context):
-    return NativeValue(context.context.get_dummy_value())
 
 
 @njit

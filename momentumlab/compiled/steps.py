@@ -11,16 +11,17 @@ from typing import ClassVar
 import numpy as np
 from llvmlite import ir
 from numba import carray, float64, int64, njit, types, void
-from numba.extending import NativeValue, intrinsic, models, overload, register_model, typeof_impl, unbox
+from numba.extending import intrinsic, overload, typeof_impl
 
 from .. import steps
-from .functions import MATRIX, compile_cached
+from .functions import MATRIX, compile_cached, opaque
 
 REALS = {"float32": np.float32, "float64": np.float64}
 plain = njit(error_model="numpy", inline="always")
 reassociated = njit(error_model="numpy", fastmath={"reassoc"}, forceinline=True)  # sums in any order, many at a time
 
 
+@opaque
 class StepType(types.Dummy):
     """The Numba type of a step: its text, and the type of its elements."""
 
@@ -44,13 +45,7 @@ class Step:
         self.run = _driver(self.kind)
 
 
-register_model(StepType)(models.OpaqueModel)
 typeof_impl.register(Step)(lambda value, context: value.kind)
-
-
-@unbox(StepType)
-def _unbox(kind, value, context):
-    return NativeValue(context.context.get_dummy_value())
 
 
 @intrinsic

@@ -192,7 +192,7 @@ def descend(rule, search=None, stored=None, index: str = "") -> str:
     taken = "f = found\nfor i in range(n):\n    a_g[i] = scratch[i]"
     within = lambda text, depth=8: indent(text, " " * depth)
     return f"""\
-def descend(program, functions, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
+def descend(functions, a_{rule.point}, a_g, slots, table, bounds, record, searching, curvature):
     first, stop, tol, limit, euclidean = bounds
     old, work, log, path, counts, values = record
     {"settings, hunt = searching" if search else ""}
@@ -303,7 +303,7 @@ def numbers_of(rule) -> list[str]:
 NUMERAL = re.compile(r"-?[\d.]+(?:e[-+]?\d+)?|-?inf|nan")
 AXIS = "axes[layout[{0}, 0] + taken // layout[{0}, 1] % layout[{0}, 2]]"
 SIDE_BY_SIDE = """\
-def side_by_side(program, first, last, starts, axes, layout, steps, tol, points, values, counts, outcomes):
+def side_by_side(first, last, starts, axes, layout, steps, tol, points, values, counts, outcomes):
     rows = zeros(({state} * N + 1 + {held} + 5, LANES))
     {views}
     f = rows[{state} * N]

@@ -140,7 +140,7 @@ def plan(rule, what: str = "step") -> Plan:
 def kernel(p: Plan) -> str:
     """The stages of a step as text, for elements of the type `real`.
 
-    ``step(program, stage, worker, begin, end, work, numbers, sums)`` goes over pieces of work, whose rows hold the
+    ``step(stage, worker, begin, end, work, numbers, sums)`` goes over pieces of work, whose rows hold the
     numbers of `COLUMNS`, then addresses. ``sums[worker, span]`` takes what a stage sums.
     """
     functions, body, first = [], [], 0
@@ -164,7 +164,7 @@ def kernel(p: Plan) -> str:
     text, call = _loop(p, "move", list(p.puts.values()), list(p.puts), puts, [])
     functions.append(text)
     body += [*(f"{name} = {text}" for name, text in p.numbers(len(p.sums))), call, "count(counter)"]
-    head = "def step(program, stage, worker, begin, end, work, numbers, sums):\n    for item in range(begin, end):\n"
+    head = "def step(stage, worker, begin, end, work, numbers, sums):\n    for item in range(begin, end):\n"
     return "\n\n".join([*functions, head + indent("\n".join(body), " " * 8)]) + "\n"
 
 

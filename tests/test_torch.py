@@ -520,3 +520,30 @@ def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     first, second = run("7", "anew"), run("12", "resume")
     assert len(whole) == 12 * len(CLASSES)
     assert sorted(first + second) == sorted(whole)
+
+
+CHANGES = {
+    "another number": lambda group: group.update(lr=0.03),
+    "the same tensor": lambda group: group["lr"].fill_(0.03),
+    "a tensor for a number": lambda group: group.update(lr=torch.tensor(0.03)),
+    "decay": lambda group: group.update(weight_decay=0.1),
+    "the other way": lambda group: group.update(maximize=True),
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+@pytest.mark.parametrize("name", ["RSGDM", "SGD"])
+def test_a_prepared_step_sees_what_a_group_says_now(name, changed):
+    """Compiled code keeps what it was told; one by one, everything is asked for each time."""
+    lr = torch.tensor(0.01) if changed == "the same tensor" else 0.01
+    found = []
+    for fused in (None, False):
+        x = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
+        optimizer = getattr(ours, name)([x], lr=lr.clone() if torch.is_tensor(lr) else lr, momentum=0.5, fused=fused)
+        for k in range(8):
+            if k == 5:
+                CHANGES[changed](optimizer.param_groups[0])
+            x.grad = x.detach() * (1 + k)
+            optimizer.step()
+        found.append(x.detach().clone())
+    assert torch.allclose(*found, rtol=1e-6)

@@ -3,7 +3,7 @@
 import inspect
 import warnings
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import FunctionType
 from typing import Any
 
@@ -11,7 +11,7 @@ from numba import float64, njit, types
 from numba.core import cgutils
 from numba.core.errors import NumbaError, NumbaExperimentalFeatureWarning
 from numba.experimental.function_type import FunctionModel
-from numba.extending import NativeValue, models, register_model, typeof_impl, unbox
+from numba.extending import NativeValue, register_model, typeof_impl, unbox
 
 from ..objective import is_compiled
 
@@ -20,6 +20,8 @@ KEPT = 128  # compiled objectives, with the data that they close over
 VECTOR, MATRIX = float64[::1], float64[:, ::1]
 OBJECTIVE = float64(VECTOR, VECTOR)
 KERNELS = {n: types.void(MATRIX, MATRIX, *[VECTOR] * (n - 2)) for n in (4, 6)}  # by their number of arguments
+helper = partial(njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""What compiled code alone calls: not compiled for callers in Python and C as well."""
 
 
 @lru_cache(maxsize=KEPT)
@@ -148,10 +150,3 @@ def _unbox_pointer(kind, value, context):
         setattr(struct, member, context.pyapi.long_as_voidptr(address))
         context.pyapi.decref(address)
     return NativeValue(struct._getvalue())
-
-
-def opaque(kind: type) -> type:
-    """A Numba type whose values carry nothing at run time: all is in the type."""
-    register_model(kind)(models.OpaqueModel)
-    unbox(kind)(lambda kind, value, context: NativeValue(context.context.get_dummy_value()))
-    return kind

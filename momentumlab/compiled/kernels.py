@@ -9,13 +9,12 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from .. import curvature, searches
-from .functions import KERNELS, Pointer, compile_cached
+from .functions import KERNELS, Pointer, compile_cached, helper
 
 
-@njit
+@helper()
 def dot(a, b):
     total = 0.0
     for i in range(a.size):
@@ -23,7 +22,7 @@ def dot(a, b):
     return total
 
 
-@njit
+@helper()
 def keep_pair(s, g, last, step, change):
     ss, sy, yy = 0.0, 0.0, 0.0
     for i in range(s.size):
@@ -36,7 +35,7 @@ def keep_pair(s, g, last, step, change):
 
 
 ROWS_AT_ONCE = """\
-@njit
+@helper()
 def products_{wide}(W, at, v, out):
     {rows}
     {zeros}
@@ -44,7 +43,7 @@ def products_{wide}(W, at, v, out):
         {sums}
     {results}
 
-@njit
+@helper()
 def combine_{wide}(gamma, v, c, W, at, out):
     {rows}
     {shares}
@@ -65,7 +64,7 @@ def _rows_at_once(wide: int) -> tuple[Callable, Callable]:
         shares=each("c{j} = c[{j}]"),
         total=each("c{j} * w{j}[i]", " + "),
     )
-    scope: dict[str, Any] = {"njit": njit}
+    scope: dict[str, Any] = {"helper": helper}
     exec(text, scope)  # noqa: S102 - the text above
     return scope[f"products_{wide}"], scope[f"combine_{wide}"]
 
@@ -75,7 +74,7 @@ products_4, combine_4 = _rows_at_once(4)
 products_1, combine_1 = _rows_at_once(1)
 
 
-@njit
+@helper()
 def products(W, at, v, out):
     done = 0
     while done < at.size:
@@ -91,7 +90,7 @@ def products(W, at, v, out):
             done += 1
 
 
-@njit
+@helper()
 def combine(gamma, v, c, W, at, out):
     done, base = 0, v
     while done < at.size:
@@ -111,13 +110,13 @@ def combine(gamma, v, c, W, at, out):
             out[i] = gamma * v[i]
 
 
-@njit
+@helper()
 def blend(a, u, b, v, out):
     for i in range(out.size):
         out[i] = a * u[i] + b * v[i]
 
 
-@njit
+@helper()
 def turn(rows, v, out):
     n = v.size
     b, a = rows[n], rows[n + 1]
@@ -133,7 +132,7 @@ def turn(rows, v, out):
         b[i], a[i] = 0.0, 0.0
 
 
-@njit
+@helper()
 def where(condition, a, b):
     return a if condition else b
 
@@ -153,7 +152,7 @@ def kernels() -> dict[str, Any]:
     scope = {**ours, **IN_LOOPS}
     for name, value in ours.items():
         if isinstance(value, FunctionType) and value.__module__ in (searches.__name__, curvature.__name__):
-            scope[name] = njit(error_model="numpy")(FunctionType(value.__code__, scope, name))
+            scope[name] = helper(error_model="numpy")(FunctionType(value.__code__, scope, name))
     return scope
 
 

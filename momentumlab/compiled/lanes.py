@@ -1,7 +1,7 @@
 """Many runs at once: a kernel for a rule and an objective, whose runs lie across the processor's lanes.
 
 The objective is compiled into the kernel, whose loops over lanes LLVM turns into vector instructions; state lies in one
-array, of a size known to it, so that it can see that nothing overlaps. As in `loop`, a kernel's type carries a digest
+array, of a size known to it, so that it can see that nothing overlaps. As in `loop`, a kernel's name carries a digest
 of what it is made of, so that the disk cache, which keeps those of our own problems, cannot run a stale one.
 """
 
@@ -12,22 +12,21 @@ import warnings
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import count
-from typing import Any, ClassVar
-from weakref import WeakValueDictionary
+from typing import Any
 
 import numpy as np
-from numba import float64, int8, int32, int64, njit, types, void
+from numba import float64, int8, int32, int64, njit, void
 from numba.core.errors import NumbaError, NumbaPerformanceWarning
-from numba.extending import overload, typeof_impl
 
 from ..objective import is_compiled
 from ..result import Status, limit
-from .functions import MATRIX, VECTOR, compile_cached, opaque, stands_alone
+from .functions import MATRIX, VECTOR, compile_cached, stands_alone
 
 LANES, STRETCH = 64, 32  # runs side by side, and the most steps between two looks at them
 KEPT = 32  # kernels
 OTHERS = count()  # functions whose source is not all that they depend on
 SCOPE = dict(
+    __name__=__name__,
     CONVERGED=int(Status.CONVERGED), LIMIT=int(Status.ITERATION_LIMIT), NONFINITE=int(Status.NONFINITE),
     DIVERGED=int(Status.DIVERGED), LANES=LANES, STRETCH=STRETCH,
     inf=np.inf, nan=np.nan, sqrt=np.sqrt, empty=np.empty, zeros=np.zeros, full=np.full, limit=njit(limit),
@@ -48,12 +47,12 @@ class Program:
         self.kept = self.ours and stands_alone(objective)
         source = inspect.getsource(sys.modules[objective.__module__]) if self.kept else f"number {next(OTHERS)}"
         parts = text, source, inspect.getsource(limit), objective.__name__, str((n, LANES, STRETCH))
-        self.kind = ProgramType(hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16], self)
+        self.digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def function(self) -> Any:
         """The kernel as Numba is to compile it."""
         scope = {**SCOPE, "N": self.n, "objective": self.on_columns("always"), "evaluate": self.on_columns("never")}
-        exec(self.text, scope)  # noqa: S102 - text written by `loops`
+        exec(compile(self.text, __file__, "exec"), scope)  # noqa: S102 - text written by `loops`
         return scope["side_by_side"]
 
     def on_columns(self, inline: Any) -> Callable:
@@ -72,34 +71,6 @@ class Program:
         return njit(copied, error_model="numpy")
 
 
-@opaque
-class ProgramType(types.Dummy):
-    """The Numba type of a program."""
-
-    programs: ClassVar[WeakValueDictionary[str, Program]] = WeakValueDictionary()
-
-    def __init__(self, digest: str, program: Program) -> None:
-        self.digest = digest
-        self.programs[digest] = program
-        super().__init__(f"Program({digest})")
-
-
-typeof_impl.register(Program)(lambda program, context: program.kind)
-
-
-def _side_by_side(*args):
-    """What the driver calls; `_written` gives its body."""
-
-
-@overload(_side_by_side, jit_options={"error_model": "numpy"}, strict=False)
-def _written(program, first, last, starts, axes, layout, steps, tol, points, values, counts, outcomes):
-    return ProgramType.programs[program.digest].function()
-
-
-def _drive(program, first, last, starts, axes, layout, steps, tol, points, values, counts, outcomes):
-    return _side_by_side(program, first, last, starts, axes, layout, steps, tol, points, values, counts, outcomes)
-
-
 @lru_cache(maxsize=KEPT)
 def side_by_side(text: str, objective: Any, n: int) -> Callable:
     """The kernel of a text of `loops.side_by_side` for f(x, g) of n variables: one of our own, or one that is compiled.
@@ -110,15 +81,13 @@ def side_by_side(text: str, objective: Any, n: int) -> Callable:
         Where the objective does not compile into it.
     """
     program = Program(text, objective, n)
-    signature = void(program.kind, *ARGUMENTS)
+    signature = void(*ARGUMENTS)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NumbaPerformanceWarning)  # of products with columns
             if program.kept:
-                run = compile_cached(signature, _drive, f"_lanes_{program.kind.digest}", nogil=True)
-            else:
-                run = njit(signature, error_model="numpy", nogil=True)(_drive)
+                return compile_cached(signature, program.function(), f"lanes_{program.digest}", nogil=True)
+            return njit(signature, error_model="numpy", nogil=True)(program.function())
     except NumbaError as error:
         first = next(line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in"))
         raise TypeError(f"{objective.__name__} does not compile into a loop of many runs: {first}") from error
-    return lambda *args: run(program, *args)

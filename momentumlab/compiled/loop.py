@@ -1,8 +1,8 @@
 """The driver around the text of a method's loop, and the run that it makes.
 
-A method is an argument with a Numba type of its own, whose name carries a digest of the loop that `loops` wrote for it.
-The disk cache is keyed by types, so an edited rule is another entry and a stale one is never run. Functions come as
-pointers: the loop is compiled once for all objectives, and once for all preconditioners that keep arrays.
+A loop's name carries a digest of what `loops` wrote for its method. The disk cache is keyed by names, so an edited rule
+is another entry and a stale one is never run. Functions come as pointers: the loop is compiled once for all objectives,
+and once for all preconditioners that keep arrays.
 """
 
 import hashlib
@@ -11,12 +11,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import ClassVar
 
 import numpy as np
-from numba import boolean, float64, int64, njit, types
+from numba import boolean, float64, int64, types
 from numba.core.errors import NumbaExperimentalFeatureWarning
-from numba.extending import overload, typeof_impl
 
 from .. import curvature, searches
 from ..hyper import BLOCK
@@ -25,13 +23,14 @@ from ..method import Method
 from ..objective import Objective, locate
 from ..result import Evaluated, History, Step, is_finite, limit
 from ..searches import LAST, STEP, fresh_hunt
-from .functions import MATRIX, TUPLES, VECTOR, Pointers, compile_cached, opaque, pointer
+from .functions import MATRIX, TUPLES, VECTOR, Pointers, compile_cached, helper, pointer
 from .kernels import kernel, kernels
 
 PAUSE, LOOK, WILD, FULL, NO_STEP = range(5)  # why the loop returns
 K, ROWS, STRIDE, CALLS, HESSIANS, TRYING, SHAPE = range(7)  # what its counts hold
 CHUNK_SECONDS = 0.02  # the loop returns to Python about this often, for Ctrl-C, time limits and progress
 SCOPE = dict(
+    __name__=__name__,
     PAUSE=PAUSE, LOOK=LOOK, WILD=WILD, FULL=FULL, NO_STEP=NO_STEP,
     K=K, ROWS=ROWS, STRIDE=STRIDE, CALLS=CALLS, HESSIANS=HESSIANS, TRYING=TRYING, SHAPE=SHAPE,
     inf=np.inf, nan=np.nan, int64=np.int64, float64=np.float64, empty=np.empty,
@@ -40,32 +39,14 @@ SCOPE = dict(
 """What the texts of `loops` may name."""
 
 
-@opaque
-class LoopType(types.Dummy):
-    """The Numba type of a loop: what it does, not what it is called."""
-
-    texts: ClassVar[dict[str, str]] = {}
-
-    def __init__(self, digest: str) -> None:
-        text = self.texts[digest]
-        self.digest, self.searches, self.learns = digest, "= searching" in text, "= curvature" in text
-        super().__init__(f"Loop({digest})")
-
-
 @cache
-def _type_of(text: str) -> LoopType:
+def digest(text: str) -> str:
+    """Of all that a loop is made of: what it does, not what it is called."""
     sources = (inspect.getsource(module) for module in (searches, curvature))
-    digest = hashlib.sha256("".join([text, *sources]).encode()).hexdigest()[:16]
-    LoopType.texts[digest] = text
-    return LoopType(digest)
+    return hashlib.sha256("".join([text, *sources]).encode()).hexdigest()[:16]
 
 
-@typeof_impl.register(Method)
-def _typeof(method: Method, context: object) -> LoopType:
-    return _type_of(method.text)
-
-
-@njit
+@helper()
 def slices(shape, axis, min_dim):
     """A zero for each slice of an array across an axis, and the stride from one to the next, coordinate by coordinate.
 
@@ -78,44 +59,32 @@ def slices(shape, axis, min_dim):
     return np.zeros(shape[int(axis)]), np.prod(shape[int(axis) % shape.size + 1 :])
 
 
-def _descend(*args):
-    """What the driver calls; `_written` gives its body."""
-
-
-@overload(_descend, jit_options={"error_model": "numpy"}, strict=False)
-def _written(program, functions, point, g, slots, table, bounds, record, searching, curvature):
-    scope = {**kernels(), **SCOPE, "slices": slices}
-    exec(LoopType.texts[program.digest], scope)  # noqa: S102 - text written by `loops`
-    return scope["descend"]
-
-
-def _drive(program, functions, point, g, slots, table, bounds, record, searching, curvature):
-    return _descend(program, functions, point, g, slots, table, bounds, record, searching, curvature)
-
-
 def driver(method: Method) -> Callable:
-    """The compiled loop of a method; its arguments are those of the text that `loops.descend` writes."""
-    return _driver(_type_of(method.text))
+    """The compiled loop of a method, as `loops.descend` writes it."""
+    return _driver(method.text)
 
 
 @cache
-def _driver(kind: LoopType) -> Callable:
+def _driver(text: str) -> Callable:
+    learns = "= curvature" in text
     table = types.Array(float64, 2, "C", readonly=True)
     bounds = types.Tuple((int64, int64, float64, float64, boolean))
     record = types.Tuple((MATRIX, MATRIX, MATRIX, MATRIX, int64[::1], VECTOR))
-    searching = types.Tuple((VECTOR, VECTOR) if kind.searches else ())
-    curvature = types.Tuple((MATRIX,) * 4 if kind.learns else ())
-    functions = TUPLES[5 if kind.learns else 1]
+    searching = types.Tuple((VECTOR, VECTOR) if "= searching" in text else ())
+    curvature = types.Tuple((MATRIX,) * 4 if learns else ())
     arrays = (VECTOR, VECTOR, MATRIX, table, bounds, record, searching, curvature)
+    scope = {**kernels(), **SCOPE, "slices": slices}
+    exec(compile(text, __file__, "exec"), scope)  # noqa: S102 - text written by `loops`
+    signature = int64(TUPLES[5 if learns else 1], *arrays)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaExperimentalFeatureWarning)  # of functions in a tuple
-        return compile_cached(int64(kind, functions, *arrays), _drive, f"_drive_{kind.digest}", nogil=True)
+        return compile_cached(signature, scope["descend"], f"descend_{digest(text)}", nogil=True, no_cfunc_wrapper=True)
 
 
 @cache
-def _entry(kind: LoopType) -> Callable:
+def _entry(text: str) -> Callable:
     """The driver where its arguments are known to be of the right types, which Numba else looks up at every call."""
-    [compiled] = _driver(kind).overloads.values()  # type: ignore[attr-defined]
+    [compiled] = _driver(text).overloads.values()  # type: ignore[attr-defined]
     return compiled.entry_point
 
 
@@ -233,11 +202,10 @@ class Loop:
                 self.method.row(self.k + 1, self.step)  # raises what is wrong with it
                 raise ValueError(f"{self.rule.name}: a schedule is not a function of k alone, at k = {self.k + 1}")
             stop = min(stop, first + len(table))
-        began, before, run = self.k, self.objective.nfev, _entry(_type_of(self.method.text))
+        began, before, run = self.k, self.objective.nfev, _entry(self.method.text)
         counts[ROWS:SHAPE] = history.rows, history.stride, before, 0, 0
         try:
             return run(
-                self.method,
                 self.pointers,
                 *self.flat,
                 self.memory,

@@ -117,13 +117,14 @@ class Work:
         self.sums = np.zeros((workers, max(spans) + 1, sum(map(len, self.plan.sums))))
         self.gradients = [item[GRADIENT] for item in items]
         self.offsets = self.work[:, GRADIENT] - np.array(self.gradients)[self.of]
+        self.whole = len(self.of) == len(items)  # one piece of each, in their order
         self.numbers: Any = None
         self.table = np.empty((0, 0))
 
     def point(self, gradients: list[int]) -> None:
         """Take gradients from other addresses."""
         if gradients != self.gradients:
-            self.work[:, GRADIENT] = np.array(gradients)[self.of] + self.offsets
+            self.work[:, GRADIENT] = gradients if self.whole else np.array(gradients)[self.of] + self.offsets
             self.gradients = gradients
 
     def run(self, numbers: Sequence[Sequence[float]]) -> None:
@@ -150,7 +151,7 @@ class Work:
                     future.result()
 
     def _call(self, stage: int, worker: int, share: tuple[int, int], table: np.ndarray) -> None:
-        self.compiled.run(self.compiled, stage, worker, *share, self.work, table, self.sums)
+        self.compiled(stage, worker, *share, self.work, table, self.sums)
 
 
 def _shared(

@@ -258,6 +258,16 @@ CALLERS = {"fused": by_compiled_code, "one": one_by_one, "lists": together, "com
 # ------------------------------------------------------------------ the same tensors again
 
 
+LISTS = ("params", "param_names")
+
+
+def _fixed(value: Any) -> bool:
+    """Whether it cannot be changed in place, as a tensor can."""
+    return (
+        value is None or isinstance(value, (float, int, str)) or (isinstance(value, tuple) and all(map(_fixed, value)))
+    )
+
+
 class Again:
     """Steps of the same tensors by compiled code, prepared once: what must still hold is looked at each time."""
 
@@ -288,6 +298,8 @@ class Again:
         taken = {part.p for part in parts}
         self.idle = [p for group in optimizer.param_groups for p in group["params"] if p not in taken]
         self.moved = [part.p for part in parts]
+        self.told: list[dict[str, Any]] = []
+        self.numbers: list[Any] | None = None
 
     @staticmethod
     def may(parts: Sequence[Part]) -> bool:
@@ -306,14 +318,16 @@ class Again:
             return False
         if (gradients := self._gradients(optimizer.state)) is None:
             return False
-        numbers = []
-        for index, steps in self.members.items():
-            counts = {step.item() for step in (steps if self.scheduled else steps[:1])}
-            if len(counts) > 1:
-                return False
-            numbers.append(optimizer.row(optimizer.param_groups[index], *self.rules[index], int(counts.pop()) + 1))
+        if self.numbers is None or self.scheduled:
+            numbers = []
+            for index, steps in self.members.items():
+                counts = {step.item() for step in (steps if self.scheduled else steps[:1])}
+                if len(counts) > 1:
+                    return False
+                numbers.append(optimizer.row(optimizer.param_groups[index], *self.rules[index], int(counts.pop()) + 1))
+            self.numbers = numbers
         self.work.point(gradients)
-        self.work.run(numbers)
+        self.work.run(self.numbers)
         torch.autograd.graph.increment_version(self.moved)
         return True
 
@@ -325,12 +339,31 @@ class Again:
             or self.work.threads != torch.get_num_threads()
         ):
             return False
-        self.rules = []
+        if self._as_told(found):
+            return True
+        self.rules, self.told, self.numbers = [], [], None
         for i, (group, (signature, params)) in enumerate(zip(found, self.groups, strict=True)):
             now = group["params"]
             self.rules.append(optimizer._rule(i, group))
             same = len(now) == len(params) and all(map(is_, now, params))
             if not same or (self.rules[-1][0], *(group[n] for n in CALLING)) != signature:
+                return False
+        if all(_fixed(value) for group in found for name, value in group.items() if name not in LISTS):
+            self.told = [dict(group) for group in found]
+        return True
+
+    def _as_told(self, found: Sequence[dict[str, Any]]) -> bool:
+        """Whether groups say what they said last, so that rules and numbers are what they were."""
+        if not self.told:
+            return False
+        for group, told, (_, params) in zip(found, self.told, self.groups, strict=True):
+            now = group["params"]
+            if now is not told["params"] or len(now) != len(params) or not all(map(is_, now, params)):
+                return False
+            try:
+                if group != told:
+                    return False
+            except (RuntimeError, ValueError):  # of an array, which is neither equal nor not
                 return False
         return True
 

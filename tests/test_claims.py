@@ -25,6 +25,7 @@ def test_the_verdict_is_what_the_experiment_finds(name):
     assert (DOCS / f"{name}.svg").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_would_be_another_if_the_experiment_were(name):
     assert claim(name).experiment(**claim(name).flip).verdict != claim(name).verdict

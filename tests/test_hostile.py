@@ -207,16 +207,19 @@ def test_a_compiled_success_is_one(x0, method, how, norm):
 
 
 finite = st.floats(-1e308, 1e308)
+FEW = [rule(**hyper) for rule in (ml.heavy_ball, ml.nesterov, ml.rsgdm) for hyper in ({}, dict(lr=0.1))]
+FEW += [ml.pid(lr=0.1), ml.adam(), ml.pmg(preconditioner="lbfgs", index="current"), ml.quasi_newton()]
 
 
+@pytest.mark.parametrize("methods", [FEW, pytest.param(METHODS, marks=pytest.mark.slow)], ids=["few", "all"])
 @settings(max_examples=60, deadline=None)
 @given(
     x0=st.lists(finite, min_size=2, max_size=2),
     name=st.sampled_from(["rosenbrock", "beale", "mccormick", "cosine_wells"]),
-    method=st.sampled_from(METHODS),
+    chosen=st.data(),
 )
-def test_the_compiled_loop_is_as_truthful(x0, name, method):
-    p = ml.problem(name)
+def test_the_compiled_loop_is_as_truthful(methods, x0, name, chosen):
+    p, method = ml.problem(name), chosen.draw(st.sampled_from(methods))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         a = ml.minimize(p, x0, method, maxiter=200)

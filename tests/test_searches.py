@@ -191,7 +191,15 @@ def test_at_a_gradient_of_zero_there_is_nothing_to_find(search):
         assert r.success
 
 
-@pytest.mark.parametrize("rule", [ml.gradient_descent, ml.heavy_ball, ml.pmg], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(ml.gradient_descent, marks=pytest.mark.slow),
+        ml.heavy_ball,
+        pytest.param(ml.pmg, marks=pytest.mark.slow),
+    ],
+    ids=lambda r: r.name,
+)
 def test_armijo_shortens_steps_that_a_box_cuts_alike(rule):
     """Bertsekas (1976): the first points tried all lie in one corner."""
     p = ml.problem("beale")

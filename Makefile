@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo profile results maps analysis test test-core test-slow mutants lint bench clean
+.PHONY: demo profile results experiments maps analysis test test-core test-slow test-experiments mutants lint bench clean
 demo: $(VENV)/core.done  ## four methods race on four functions: a table, and docs/figures/race.png
 	mkdir -p docs/figures
 	$(BIN)/momentumlab compare rosenbrock beale cosine_wells mccormick \
@@ -12,6 +12,10 @@ demo: $(VENV)/core.done  ## four methods race on four functions: a table, and do
 results: $(VENV)/core.done  ## docs/results: the tables and figures of the papers
 	$(BIN)/python -m experiments.pmg_functions
 	$(BIN)/python -m experiments.choosing
+
+experiments: $(VENV)/experiments.done  ## docs/results: MNIST, and CIFAR at the size of a processor, within an hour
+	$(BIN)/python -m experiments.mnist
+	$(BIN)/python -m experiments.cifar --scale cpu
 
 maps: $(VENV)/core.done  ## docs/figures: where a rule converges, basins of attraction, rates over slices of a family
 	$(BIN)/momentumlab map heavy_ball lr=1e-5:1e-2:256:log beta=0:0.999:256 --problem rosenbrock --maxiter 5000 \
@@ -40,6 +44,9 @@ test-slow: $(VENV)/test.done  ## tables of reference that take minutes
 test-core: $(VENV)/test-core.done  ## what needs neither torch nor SymPy
 	$(BIN)/python -m pytest -n auto
 
+test-experiments: $(VENV)/test-experiments.done  ## a trainer that is killed, shares of processes, a cluster, a browser
+	$(BIN)/python -m pytest -m slow tests/test_experiments_*.py
+
 mutants: $(VENV)/test.done  ## every sign, factor and start in rules.py changed, one at a time: what the tests catch
 	$(BIN)/python -m tests.mutation
 
@@ -56,7 +63,9 @@ clean:
 
 $(VENV)/core.done: EXTRAS :=
 $(VENV)/analysis.done: EXTRAS := [analysis]
-$(VENV)/test.done: EXTRAS := [test,torch,analysis]
+$(VENV)/experiments.done: EXTRAS := [experiments]
+$(VENV)/test.done: EXTRAS := [test,torch,analysis,experiments]
+$(VENV)/test-experiments.done: EXTRAS := [test,torch,analysis,experiments,slow]
 $(VENV)/test-core.done: EXTRAS := [test]
 $(VENV)/lint.done: EXTRAS := [dev]
 

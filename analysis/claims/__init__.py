@@ -47,6 +47,7 @@ SOURCES = {
         "adagrad_stalls",
         "adadelta_no_lr",
         "adam_bias_correction",
+        "mnist_comparison",
     ],
     "Rates": [
         "heavy_ball_rate",

@@ -266,16 +266,12 @@ def watched(config: Config, model: nn.Module) -> dict[str, nn.Parameter]:
 
 
 class Feed:
-    """The training set, batch by batch, on its device; a batch is the same whoever asks, and when.
-
-    The images of one lie where those of the last one lay.
-    """
+    """The training set, batch by batch, on its device; a batch is the same whoever asks, and when."""
 
     def __init__(self, config: Config, data: Dataset, training: Split) -> None:
         self.config, self.data, self.labels = config, data, training.labels
         self.dtype = getattr(torch, config.dtype)
         self.images = training.images if config.augment or config.cutout else self.normalized(training.images)
-        self.room = torch.empty_like(self.images[: config.batch])
         self.steps = -(-len(training) // config.batch)
         self.epoch = -1
         smallest = len(training) - (self.steps - 1) * config.batch
@@ -294,8 +290,7 @@ class Feed:
             order = order.to(self.labels.device)
             self.epoch, self.chosen = epoch, order.split(config.batch)
             self.answers = self.labels[order].split(config.batch)
-        labels = self.answers[index]
-        images = torch.index_select(self.images, 0, self.chosen[index], out=self.room[: len(labels)])
+        images, labels = self.images.index_select(0, self.chosen[index]), self.answers[index]
         if config.augment or config.cutout:
             draws = generator(config.seed, 1, epoch * self.steps + index)
             pad, flip = (4, True) if config.augment else (0, False)

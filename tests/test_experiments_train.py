@@ -190,13 +190,9 @@ def test_every_epoch_takes_every_image_once_in_an_order_of_its_own():
     feed = Feed(settings, DATA, training)
     orders = []
     for epoch in range(2):
-        whole, counts = [], []
-        for index in range(feed.steps):
-            pixels, _, count = feed.batch(epoch, index)
-            whole.append(pixels.clone())
-            counts.append(count)
-        assert counts == [32, 32, 6]
-        whole = torch.cat(whole)
+        batches = [feed.batch(epoch, index) for index in range(feed.steps)]
+        assert [count for _, _, count in batches] == [32, 32, 6]
+        whole = torch.cat([pixels for pixels, _, _ in batches])
         order = (whole[:, None] - feed.images[None]).flatten(2).abs().amax(2).argmin(1)
         assert sorted(order.tolist()) == list(range(70))
         orders.append(order.tolist())

@@ -33,7 +33,8 @@ from experiments.models import MODELS
 from experiments.report import Table, put, rounded
 from experiments.statistics import interval, mean_error
 from experiments.sweep import counted, folder_name, processes, run_all
-from experiments.train import Feed, autocast, model_of, optimizer_of, splits
+from experiments.throughput import by_turns, stepper
+from experiments.train import Feed, model_of, optimizer_of, splits
 from momentumlab.compare import markdown
 from momentumlab.errors import short
 
@@ -65,34 +66,16 @@ def overhead(config: Config, data: Dataset, batches: int) -> dict[str, float]:
     data = data.to(config.device)
     feed = Feed(config, data, splits(config, data)[0])
     layout = torch.channels_last if config.channels_last else torch.preserve_format
+    clock = process_time if config.device == "cpu" else perf_counter  # on the CPU, this process's alone
     sides = []
     for each in (config, config.having(centralize=True)):
         model = model_of(each, data).to(device=config.device, memory_format=layout)
-        sides.append((torch.compile(model) if config.compile else model, optimizer_of(each, model)))
-    seconds = np.empty((batches + 3, 2))
-    for j, both in enumerate(seconds):
-        images, labels, _ = feed.batch(*divmod(j, feed.steps))
-        for side in (0, 1) if j % 2 else (1, 0):
-            net, optimizer = sides[side]
-            began = now(config.device)
-            optimizer.zero_grad()
-            with autocast(config):
-                loss = torch.nn.functional.cross_entropy(net(images), labels)
-            loss.backward()
-            optimizer.step()
-            both[side] = now(config.device) - began
-    without, gc = seconds[3:].T  # the first ones compile
+        net: Any = torch.compile(model) if config.compile else model
+        sides.append(stepper(net, optimizer_of(each, model), each, clock))
+    without, gc = by_turns(sides, lambda k: feed.batch(*divmod(k, feed.steps))[:2], batches, "the time of GC").T
     ratios = np.log(gc / without)
     low, high = interval(ratios)
     return {"ratio": exp(ratios.mean()), "low": exp(low), "high": exp(high), "seconds": float(np.median(without))}
-
-
-def now(device: str) -> float:
-    """Seconds of the processor, which is this process's alone; or of the clock, once a GPU has done its work."""
-    if torch.device(device).type == "cpu":
-        return process_time()
-    torch.cuda.synchronize(device)
-    return perf_counter()
 
 
 def timed(scale: Scale, out: Path, data: str | None) -> dict[str, float]:

@@ -32,12 +32,13 @@ from experiments.config import Config, add_arguments, from_file, given
 from experiments.data import Dataset, load
 from experiments.errors import Refused, command
 from experiments.figures import curves
-from experiments.report import Table
+from experiments.report import Table, rounded
 from experiments.statistics import Paired, interval, mean_errors, paired
 from experiments.train import Run, optimizer_of, train
 from momentumlab.compare import markdown
 
 SEEDS = 1000  # at most
+EXACT = 17  # digits, of which a number is made again
 
 # ------------------------------------------------------------------ many runs
 
@@ -221,15 +222,10 @@ def text(found: Table) -> str:
     return markdown(*found, numbers=set(range(1, len(found[0]))))
 
 
-def plain(found: Mapping[str, Any]) -> dict[str, Any]:
-    """As JSON has it, which has no nan."""
-    return {name: None if isinstance(v, float) and not isfinite(v) else v for name, v in found.items()}
-
-
 def row(run: Run) -> dict[str, Any]:
     """A run in results.json."""
     who = {name: getattr(run.config, name) for name in ("rule", "lr", "seed", "validation")}
-    return plain(run.last) | who | {"status": run.status, "reason": run.reason}
+    return rounded(run.last, EXACT) | who | {"status": run.status, "reason": run.reason}
 
 
 # ------------------------------------------------------------------ the command
@@ -300,7 +296,7 @@ def show(
         "runs": [row(run) for run in runs],
         "best": {rule: lr for rule, (_, lr) in chosen.items()},
         "tests": [
-            {"rules": pair, **{name: test and plain(test._asdict()) for name, test in by.items()}}
+            {"rules": pair, **{name: test and rounded(test._asdict(), EXACT) for name, test in by.items()}}
             for pair, by in tests.items()
         ],
     }  # fmt: skip

@@ -9,6 +9,7 @@ the bootstrap. The exit code is 1 where an interval does not lie above 0.95.
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
@@ -21,12 +22,13 @@ from tqdm import tqdm
 from experiments import models
 from experiments.config import Config
 from experiments.errors import Refused, command
-from experiments.train import optimizer_of
+from experiments.train import autocast, optimizer_of
 from momentumlab.compare import markdown, seconds
 from momentumlab.errors import unknown
 
 REQUIRED = 0.95
 MOMENTUM, LR = 0.9, 0.001
+WARM = 5  # steps that are not counted, in which things are compiled
 
 
 class Work(NamedTuple):
@@ -66,35 +68,50 @@ def measure(model: str, rule: str, device: str = "cpu", steps: int | None = None
     batches = [(images.to(device), labels.to(device)) for images, labels in batches]
     ours, torchs = (models.build(model, work.shape).to(device) for _ in range(2))
     config = Config(rule=rule, lr=LR, options={"momentum": MOMENTUM}, device=device)
-    step_of = [
-        stepper(ours, optimizer_of(config, ours), device),
-        stepper(torchs, torch.optim.SGD(torchs.parameters(), lr=LR, momentum=MOMENTUM, fused=True), device),
+    sides = [
+        stepper(ours, optimizer_of(config, ours), config),
+        stepper(torchs, torch.optim.SGD(torchs.parameters(), lr=LR, momentum=MOMENTUM, fused=True), config),
     ]
-    times = np.empty((steps, 2))
-    for k in tqdm(range(-5, steps), desc=f"{model}, {rule}", unit="pair", disable=None, leave=False):
-        for who in (0, 1) if k % 2 else (1, 0):
-            taken = step_of[who](*batches[k % len(batches)])
-            if k >= 0:
-                times[k, who] = taken
+    times = by_turns(sides, lambda k: batches[k % len(batches)], steps, f"{model}, {rule}")
     ratios = times[:, 1] / times[:, 0]
     low, high = bootstrap((ratios,), np.median, method="percentile", rng=np.random.default_rng(0)).confidence_interval
     return Ratio(float(np.median(ratios)), float(low), float(high), *map(float, np.median(times, axis=0)))
 
 
-def stepper(model: nn.Module, optimizer: torch.optim.Optimizer, device: str) -> Callable[..., float]:
-    """A step of training, which returns its seconds."""
-    wait = torch.cuda.synchronize if device != "cpu" else lambda: None
+Side = Callable[[torch.Tensor, torch.Tensor], float]
+"""A step of training on images and labels, which returns its seconds."""
+
+
+def stepper(
+    net: nn.Module, optimizer: torch.optim.Optimizer, config: Config, clock: Callable[[], float] = perf_counter
+) -> Side:
+    """A step, by a clock that waits for a GPU to have done its work."""
+    wait = (lambda: None) if config.device == "cpu" else partial(torch.cuda.synchronize, config.device)
 
     def step(images: torch.Tensor, labels: torch.Tensor) -> float:
         wait()
-        began = perf_counter()
+        began = clock()
         optimizer.zero_grad()
-        nn.functional.cross_entropy(model(images), labels).backward()
+        with autocast(config):
+            loss = nn.functional.cross_entropy(net(images), labels)
+        loss.backward()
         optimizer.step()
         wait()
-        return perf_counter() - began
+        return clock() - began
 
     return step
+
+
+def by_turns(
+    sides: Sequence[Side], batch: Callable[[int], tuple[torch.Tensor, torch.Tensor]], steps: int, title: str
+) -> np.ndarray:
+    """The seconds of two sides, a row for each batch, in the order A B B A; the first few are not counted."""
+    times = np.empty((WARM + steps, 2))
+    for k, both in enumerate(tqdm(times, desc=title, unit="pair", disable=None, leave=False, delay=2)):
+        images, labels = batch(k)
+        for side in (0, 1) if k % 2 else (1, 0):
+            both[side] = sides[side](images, labels)
+    return times[WARM:]
 
 
 def table(found: Sequence[tuple[str, str, Ratio]]) -> str:

@@ -268,6 +268,10 @@ def _fixed(value: Any) -> bool:
     )
 
 
+def _same(now: Sequence[torch.Tensor], params: Sequence[torch.Tensor]) -> bool:
+    return len(now) == len(params) and all(map(is_, now, params))
+
+
 class Again:
     """Steps of the same tensors by compiled code, prepared once: what must still hold is looked at each time."""
 
@@ -343,10 +347,8 @@ class Again:
             return True
         self.rules, self.told, self.numbers = [], [], None
         for i, (group, (signature, params)) in enumerate(zip(found, self.groups, strict=True)):
-            now = group["params"]
             self.rules.append(optimizer._rule(i, group))
-            same = len(now) == len(params) and all(map(is_, now, params))
-            if not same or (self.rules[-1][0], *(group[n] for n in CALLING)) != signature:
+            if not _same(group["params"], params) or (self.rules[-1][0], *(group[n] for n in CALLING)) != signature:
                 return False
         if all(_fixed(value) for group in found for name, value in group.items() if name not in LISTS):
             self.told = [dict(group) for group in found]
@@ -357,8 +359,7 @@ class Again:
         if not self.told:
             return False
         for group, told, (_, params) in zip(found, self.told, self.groups, strict=True):
-            now = group["params"]
-            if now is not told["params"] or len(now) != len(params) or not all(map(is_, now, params)):
+            if group["params"] is not told["params"] or not _same(group["params"], params):
                 return False
             try:
                 if group != told:
